@@ -1,0 +1,137 @@
+//! The one clock. Everything that reads the time or waits does it here, so that a test can own both.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::Timestamp;
+
+/// The system's clock, or one that a test moves by hand.
+///
+/// ```
+/// use inat_session::Clock;
+/// use std::time::Duration;
+///
+/// let clock = Clock::manual();
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(90));
+/// assert_eq!(clock.now().since(before), Duration::from_secs(90));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Kind);
+
+#[derive(Clone, Debug, Default)]
+enum Kind {
+    #[default]
+    System,
+    #[cfg_attr(not(any(test, feature = "testing")), allow(dead_code, reason = "only tests make one"))]
+    Manual(Arc<Mutex<Manual>>),
+}
+
+#[derive(Debug)]
+struct Manual {
+    wall: Timestamp,
+    monotonic: Duration,
+    slept: Duration,
+}
+
+impl Clock {
+    /// The clock of the machine.
+    pub const fn system() -> Self {
+        Self(Kind::System)
+    }
+
+    /// A clock that stands still until somebody sleeps on it or moves it. It starts at 2026-01-01T00:00:00Z.
+    ///
+    /// Sleeping returns at once and moves the clock on by the time slept, so a test of an hour's waiting takes none.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn manual() -> Self {
+        let wall = Timestamp::from_secs(1_767_225_600);
+        Self(Kind::Manual(Arc::new(Mutex::new(Manual { wall, monotonic: Duration::ZERO, slept: Duration::ZERO }))))
+    }
+
+    /// The wall clock: what HTTP dates and stored entries speak of. It can be set back.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Kind::System => SystemTime::now().into(),
+            Kind::Manual(manual) => lock(manual).wall,
+        }
+    }
+
+    /// Time since some fixed moment of this process, never running backwards: for what took how long.
+    pub fn monotonic(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        match &self.0 {
+            Kind::System => START.get_or_init(Instant::now).elapsed(),
+            Kind::Manual(manual) => lock(manual).monotonic,
+        }
+    }
+
+    /// Waits. On the system clock this needs a tokio runtime, which every stage that waits runs on.
+    pub async fn sleep(&self, duration: Duration) {
+        match &self.0 {
+            Kind::System => tokio::time::sleep(duration).await,
+            Kind::Manual(manual) => {
+                {
+                    let mut manual = lock(manual);
+                    manual.wall = manual.wall.plus(duration);
+                    manual.monotonic = manual.monotonic.saturating_add(duration);
+                    manual.slept = manual.slept.saturating_add(duration);
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Waits until a moment of the wall clock; returns at once when it has passed. Several sleepers until one moment wait
+    /// for it together, also on a manual clock.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        self.sleep(at.since(self.now())).await;
+    }
+
+    /// Waits without a runtime, on this thread: for bounded waits for a lock in code that is not async.
+    pub(crate) fn pause(&self, duration: Duration) {
+        match &self.0 {
+            Kind::System => std::thread::sleep(duration),
+            Kind::Manual(_) => {
+                self.shift(duration);
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn shift(&self, duration: Duration) {
+        if let Kind::Manual(manual) = &self.0 {
+            let mut manual = lock(manual);
+            manual.wall = manual.wall.plus(duration);
+            manual.monotonic = manual.monotonic.saturating_add(duration);
+        }
+    }
+
+    /// Moves a manual clock forward; does nothing to the system's.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn advance(&self, duration: Duration) {
+        self.shift(duration);
+    }
+
+    /// Sets the wall time of a manual clock, also backwards, as a person or NTP would; does nothing to the system's.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn set(&self, now: Timestamp) {
+        if let Kind::Manual(manual) = &self.0 {
+            lock(manual).wall = now;
+        }
+    }
+
+    /// All the time that was slept on a manual clock.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn slept(&self) -> Duration {
+        match &self.0 {
+            Kind::System => Duration::ZERO,
+            Kind::Manual(manual) => lock(manual).slept,
+        }
+    }
+}
+
+/// A panic elsewhere cannot leave two numbers in a state worth refusing, so poison is ignored.
+fn lock(manual: &Mutex<Manual>) -> std::sync::MutexGuard<'_, Manual> {
+    manual.lock().unwrap_or_else(PoisonError::into_inner)
+}

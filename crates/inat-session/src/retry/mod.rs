@@ -1,0 +1,1 @@
+//! Whether to try again, and after how long.

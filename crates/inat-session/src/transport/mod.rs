@@ -1,0 +1,75 @@
+//! The only door to the network.
+//!
+//! A [`Transport`] sends one request once and hands back one answer. It does not retry, redirect, wait for a slot, cache or
+//! decide: all of that is above it. Yours may stand in for it (`SessionBuilder::transport`).
+
+mod fault;
+mod timeout;
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderMap, StatusCode};
+
+pub use fault::{Fault, Phase};
+pub use timeout::{RequestTimeout, Timeouts};
+
+/// One request, as it goes out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outgoing {
+    /// Method, URL and fields. The body is whole.
+    pub request: http::Request<Bytes>,
+    /// The time limits.
+    pub timeouts: Timeouts,
+    /// Whether the certificate is checked.
+    pub verify: bool,
+}
+
+/// One answer, as it comes in: its head, and a body that is still arriving.
+#[non_exhaustive]
+pub struct Incoming {
+    /// Status.
+    pub status: StatusCode,
+    /// HTTP version.
+    pub version: http::Version,
+    /// Fields, with those of the connection.
+    pub headers: HeaderMap,
+    /// The body. It ends with an error when it is cut short.
+    pub body: Chunks,
+}
+
+/// A body as it arrives.
+pub type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
+
+/// What [`Transport::send`] returns.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Incoming, Fault>> + Send + 'a>>;
+
+/// Sends one request once.
+pub trait Transport: Send + Sync {
+    /// Sends it, and returns when the head of the answer is there.
+    fn send(&self, outgoing: Outgoing) -> Sending<'_>;
+}
+
+impl Incoming {
+    /// An answer whose body is at hand: for transports of one's own, and tests.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        Self {
+            status,
+            version: http::Version::HTTP_11,
+            headers,
+            body: Box::pin(futures_util::stream::once(std::future::ready(Ok(body)))),
+        }
+    }
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Incoming")
+            .field("status", &self.status)
+            .field("headers", &crate::secret::mask_headers(&self.headers))
+            .finish_non_exhaustive()
+    }
+}
