@@ -3,16 +3,26 @@
 //! A [`Transport`] sends one request once and hands back one answer. It does not retry, redirect, wait for a slot, cache or
 //! decide: all of that is above it. Yours may stand in for it (`SessionBuilder::transport`).
 
+mod collect;
 mod fault;
+mod http;
+mod runtime;
+#[cfg(any(test, feature = "testing"))]
+mod scripted;
 mod timeout;
 
 use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderMap, StatusCode};
+use ::http::{HeaderMap, StatusCode};
 
 pub use fault::{Fault, Phase};
+pub(crate) use collect::{Body, collect};
+pub(crate) use http::HttpTransport;
+pub(crate) use runtime::{blocking, inside_async, spawn};
+#[cfg(any(test, feature = "testing"))]
+pub use scripted::Script;
 pub use timeout::{RequestTimeout, Timeouts};
 
 /// One request, as it goes out.
@@ -20,7 +30,7 @@ pub use timeout::{RequestTimeout, Timeouts};
 #[non_exhaustive]
 pub struct Outgoing {
     /// Method, URL and fields. The body is whole.
-    pub request: http::Request<Bytes>,
+    pub request: ::http::Request<Bytes>,
     /// The time limits.
     pub timeouts: Timeouts,
     /// Whether the certificate is checked.
@@ -33,7 +43,7 @@ pub struct Incoming {
     /// Status.
     pub status: StatusCode,
     /// HTTP version.
-    pub version: http::Version,
+    pub version: ::http::Version,
     /// Fields, with those of the connection.
     pub headers: HeaderMap,
     /// The body. It ends with an error when it is cut short.
@@ -58,7 +68,7 @@ impl Incoming {
         let body = body.into();
         Self {
             status,
-            version: http::Version::HTTP_11,
+            version: ::http::Version::HTTP_11,
             headers,
             body: Box::pin(futures_util::stream::once(std::future::ready(Ok(body)))),
         }

@@ -1,0 +1,246 @@
+//! Twins in flight share one answer: a hundred callers who miss the same entry at one moment send one request.
+//!
+//! A flight runs as a task of its own, so whoever started it may leave without taking it down; when the last one who waits
+//! for it has left, it is aborted. What must not be shared (an answer that is not to be kept, an error of the leader's own
+//! impatience) releases the others, who go on by themselves.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::path::Stage;
+use crate::response::{Origin, Response};
+use crate::transport::spawn;
+use crate::{Error, Kind};
+
+/// What tells twins: a hash over everything that shapes the request and its answer, identity included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Twin(pub(crate) [u8; 32]);
+
+/// How a flight ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Landing {
+    /// What its leader gets.
+    pub(crate) result: Result<Response, Error>,
+    /// Whether the others get it too.
+    pub(crate) shared: bool,
+}
+
+/// The flights under way in this process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flights(Arc<Mutex<HashMap<Twin, Weak<Flight>>>>);
+
+#[derive(Debug)]
+struct Flight {
+    landed: watch::Receiver<Option<Landing>>,
+    task: AbortHandle,
+}
+
+impl Drop for Flight {
+    /// The last passenger has left. Aborting a task that has ended does nothing.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+enum Seat {
+    Leader(Arc<Flight>),
+    Follower(Arc<Flight>),
+}
+
+impl Flights {
+    /// Joins the flight of a twin, or starts one.
+    pub(crate) async fn join<F>(&self, twin: Twin, start: impl Fn() -> F) -> Result<Response, Error>
+    where
+        F: Future<Output = Landing> + Send + 'static,
+    {
+        loop {
+            match self.board(twin, &start)? {
+                Seat::Leader(flight) => return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result),
+                Seat::Follower(flight) => match flight.landing().await {
+                    Some(Landing { result, shared: true }) => return result.map(share),
+                    Some(Landing { shared: false, .. }) => return alone(start()).await,
+                    // It went down with nothing to show for it; whoever comes first leads the next.
+                    None => {}
+                },
+            }
+        }
+    }
+
+    fn board<F>(&self, twin: Twin, start: &impl Fn() -> F) -> Result<Seat, Error>
+    where
+        F: Future<Output = Landing> + Send + 'static,
+    {
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get(&twin).and_then(Weak::upgrade)
+            && !flight.is_lost()
+        {
+            return Ok(Seat::Follower(flight));
+        }
+        let (land, landed) = watch::channel(None);
+        let (flights_of_task, work) = (self.clone(), start());
+        let task = spawn(async move {
+            let landing = work.await;
+            // Gone from the list before it is told: who comes now finds the answer in the store.
+            flights_of_task.lock().remove(&twin);
+            land.send_replace(Some(landing));
+        })?;
+        let flight = Arc::new(Flight { landed, task: task.abort_handle() });
+        flights.insert(twin, Arc::downgrade(&flight));
+        Ok(Seat::Leader(flight))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Twin, Weak<Flight>>> {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Aborted flights leave their line behind; swept when the list grows, so that it cannot grow for ever.
+        if flights.len() > 64 {
+            flights.retain(|_, flight| flight.strong_count() > 0);
+        }
+        flights
+    }
+}
+
+impl Flight {
+    async fn landing(&self) -> Option<Landing> {
+        let mut landed = self.landed.clone();
+        let landing = landed.wait_for(Option::is_some).await.ok()?;
+        landing.clone()
+    }
+
+    /// Whether its task ended without a word (it panicked).
+    fn is_lost(&self) -> bool {
+        self.landed.has_changed().is_err() && self.landed.borrow().is_none()
+    }
+}
+
+/// Runs a flight that nobody may join.
+pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) -> Result<Response, Error> {
+    struct AbortOnDrop(AbortHandle);
+    impl Drop for AbortOnDrop {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let task = spawn(work)?;
+    let _abort = AbortOnDrop(task.abort_handle());
+    task.await.map_or_else(|_| Err(vanished()), |landing| landing.result)
+}
+
+fn share(mut response: Response) -> Response {
+    response.origin = Origin::Shared(Box::new(response.origin));
+    response
+}
+
+fn vanished() -> Error {
+    Error::new(Stage::Coalesce, Kind::Internal("the task that sent the request ended without an answer".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Notify;
+
+    const TWIN: Twin = Twin([7; 32]);
+
+    fn refusal(shared: bool) -> Landing {
+        Landing { result: Err(Error::new(Stage::Transport, Kind::NotCached)), shared }
+    }
+
+    #[tokio::test]
+    async fn a_hundred_twins_fly_once() {
+        let (flights, started, gate) = (Flights::default(), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let start = {
+            let (started, gate) = (started.clone(), gate.clone());
+            move || {
+                let (started, gate) = (started.clone(), gate.clone());
+                async move {
+                    started.fetch_add(1, Ordering::SeqCst);
+                    gate.notified().await;
+                    refusal(true)
+                }
+            }
+        };
+        let callers: Vec<_> = (0..100)
+            .map(|_| {
+                let (flights, start) = (flights.clone(), start.clone());
+                tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
+            })
+            .collect();
+        while flights.lock().get(&TWIN).is_none_or(|flight| flight.strong_count() < 100) {
+            tokio::task::yield_now().await;
+        }
+        gate.notify_one();
+        for caller in callers {
+            assert!(caller.await.unwrap());
+        }
+        assert_eq!(started.load(Ordering::SeqCst), 1);
+        assert!(flights.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_leader_who_leaves_takes_nobody_down() {
+        let (flights, gate) = (Flights::default(), Arc::new(Notify::new()));
+        let start = {
+            let gate = gate.clone();
+            move || {
+                let gate = gate.clone();
+                async move {
+                    gate.notified().await;
+                    refusal(true)
+                }
+            }
+        };
+        let spawn_caller = || {
+            let (flights, start) = (flights.clone(), start.clone());
+            tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
+        };
+        let leader = spawn_caller();
+        while flights.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let follower = spawn_caller();
+        while flights.lock().get(&TWIN).is_none_or(|flight| flight.strong_count() < 2) {
+            tokio::task::yield_now().await;
+        }
+        leader.abort();
+        gate.notify_one();
+        assert!(follower.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_shared_and_what_panics_releases_the_others() {
+        let flights = Flights::default();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let gate = Arc::new(Notify::new());
+        let start = {
+            let (tries, gate) = (tries.clone(), gate.clone());
+            move || {
+                let (tries, gate) = (tries.clone(), gate.clone());
+                async move {
+                    if tries.fetch_add(1, Ordering::SeqCst) == 0 {
+                        gate.notified().await;
+                    }
+                    refusal(false)
+                }
+            }
+        };
+        let callers: Vec<_> = (0..3)
+            .map(|_| {
+                let (flights, start) = (flights.clone(), start.clone());
+                tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
+            })
+            .collect();
+        while flights.lock().get(&TWIN).is_none_or(|flight| flight.strong_count() < 3) {
+            tokio::task::yield_now().await;
+        }
+        gate.notify_one();
+        for caller in callers {
+            assert!(caller.await.unwrap());
+        }
+        assert_eq!(tries.load(Ordering::SeqCst), 3);
+    }
+}

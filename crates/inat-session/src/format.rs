@@ -1,0 +1,122 @@
+//! Requests and answers as text for people, in the reference's layout, with every secret masked.
+
+use std::time::Duration;
+
+use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName};
+use http::{HeaderMap, header};
+
+use crate::dry_run::mask_body;
+use crate::prepare::{Payload, Prepared};
+use crate::response::{Expiry, Response};
+use crate::secret::{mask_header, mask_headers, mask_url};
+use crate::Timestamp;
+
+/// Fields that say nothing about iNaturalist's answer.
+const OMITTED: [HeaderName; 4] = [
+    ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::X_CONTENT_TYPE_OPTIONS,
+];
+
+/// A request as text: method and URL, fields, timeout, body.
+///
+/// ```
+/// use inat_session::{Request, blocking::Session, format_request};
+///
+/// let inat = Session::builder().cache_in_memory().budget_in_memory().build()?;
+/// let prepared = inat.prepare(&Request::get("taxa").query("q", "monarch"))?;
+/// let text = format_request(&prepared, true, None);
+/// assert!(text.starts_with("Request: (DRY RUN)\nGET https://api.inaturalist.org/v1/taxa?q=monarch\n"));
+/// # Ok::<(), inat_session::Error>(())
+/// ```
+pub fn format_request(request: &Prepared, dry_run: bool, timeout: Option<Duration>) -> String {
+    let marker = if dry_run { " (DRY RUN)" } else { "" };
+    let mut text = format!("Request:{marker}\n{} {}\n{}", request.method, mask_url(&request.url), mask_headers(&request.headers));
+    if let Some(timeout) = timeout {
+        text.push_str(&format!("\ntimeout={}", timeout.as_secs_f64()));
+    }
+    match &request.payload {
+        Payload::Empty => {}
+        Payload::Bytes(bytes) if is_text(bytes) => text.push_str(&format!("\n\n{}", mask_body(bytes))),
+        Payload::Bytes(bytes) => text.push_str(&format!("\n\n(non-JSON request body ({}))", size(bytes.len() as f64))),
+        Payload::Multipart { fields, files } => {
+            text.push_str(&format!("\n\n(non-JSON request body ({} fields, {} files))", fields.len(), files.len()));
+        }
+    }
+    text
+}
+
+/// An answer as text: where it came from, status, time, fields. The text of the body is added when the status is an error.
+pub fn format_response(response: &Response, now: Timestamp) -> String {
+    let cached = match (response.is_from_cache(), response.expiry()) {
+        (false, _) => "not cached".to_owned(),
+        (true, Expiry::Never) => "cached; never expires".to_owned(),
+        (true, Expiry::At(at)) if at > now => format!("cached; expires in {}", clock_time(at.since(now))),
+        (true, Expiry::At(_) | Expiry::NotStored) => "cached; expired".to_owned(),
+    };
+    let mut text = format!("Response ({cached}):\n{} {}", response.status().as_u16(), response.reason());
+    if response.status().as_u16() >= 400
+        && let Some(message) = response.error_message()
+    {
+        text.push_str(&format!(" {message}"));
+    }
+    text.push_str(&format!("\nElapsed: {:.3}s", response.elapsed().as_secs_f64()));
+    if !response.is_from_cache()
+        && let Ok(body) = response.bytes()
+    {
+        let length = body.len() as f64;
+        let seconds = response.elapsed().as_secs_f64();
+        let rate = if seconds > 0.0 { length / seconds } else { length };
+        text.push_str(&format!("; received {} @ {}/s", size(length), size(rate)));
+    }
+    let shown = fields(response.headers());
+    if !shown.is_empty() {
+        text.push('\n');
+        text.push_str(&shown);
+    }
+    text
+}
+
+fn fields(headers: &HeaderMap) -> String {
+    let shown = headers.iter().filter(|(name, _)| !OMITTED.contains(name));
+    shown.map(|(name, value)| format!("{name}: {}", mask_header(name, value))).collect::<Vec<_>>().join("\n")
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() || std::str::from_utf8(bytes).is_ok_and(|text| text.contains('='))
+}
+
+/// `0:01:00`, as Python writes a `timedelta`.
+fn clock_time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let time = format!("{}:{:02}:{:02}", rest / 3600, rest % 3600 / 60, rest % 60);
+    match days {
+        0 => time,
+        1 => format!("1 day, {time}"),
+        _ => format!("{days} days, {time}"),
+    }
+}
+
+fn size(bytes: f64) -> String {
+    match bytes {
+        bytes if bytes < 1024.0 => format!("{bytes:.0} B"),
+        bytes if bytes < 1024.0 * 1024.0 => format!("{:.2} KB", bytes / 1024.0),
+        bytes => format!("{:.2} MB", bytes / 1024.0 / 1024.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!(clock_time(Duration::from_secs(60)), "0:01:00");
+        assert_eq!(clock_time(Duration::from_secs(90_061)), "1 day, 1:01:01");
+        assert_eq!(clock_time(Duration::from_secs(8 * 86_400)), "8 days, 0:00:00");
+        assert_eq!(size(2540.0), "2.48 KB");
+        assert_eq!(size(12.0), "12 B");
+    }
+}

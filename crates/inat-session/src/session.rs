@@ -1,0 +1,184 @@
+//! The session: what a program holds in its hand.
+
+mod core;
+mod inspect;
+
+pub(crate) use core::{Core, config};
+pub use inspect::Cache;
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::builder::SessionBuilder;
+use crate::dry_run::Plan;
+use crate::path::{self, Stage};
+use crate::request::Request;
+use crate::response::Response;
+use crate::{Error, Kind, Prepared};
+
+/// A polite, durable HTTP session: paced, cached, retried. Cloning it is cheap, and clones share everything; it may be used
+/// from any number of threads and tasks, on any executor.
+///
+/// ```no_run
+/// use inat_session::{Request, Session};
+///
+/// # async fn example() -> Result<(), inat_session::Error> {
+/// let inat = Session::new()?;
+/// let found: serde_json::Value = inat.json(Request::get("taxa").query("q", "monarch")).await?;
+/// println!("{}", found["total_results"]);
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "ClientSession")]
+#[derive(Clone, Debug)]
+pub struct Session {
+    core: Arc<Core>,
+}
+
+/// What may be sent: a [`Request`], or one that is [`Prepared`] already.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Sendable {
+    /// Prepared when it is sent.
+    Request(Box<Request>),
+    /// Sent as it is.
+    Prepared(Box<Prepared>),
+}
+
+impl From<Request> for Sendable {
+    fn from(request: Request) -> Self {
+        Self::Request(Box::new(request))
+    }
+}
+
+impl From<&Request> for Sendable {
+    fn from(request: &Request) -> Self {
+        Self::Request(Box::new(request.clone()))
+    }
+}
+
+impl From<Prepared> for Sendable {
+    fn from(prepared: Prepared) -> Self {
+        Self::Prepared(Box::new(prepared))
+    }
+}
+
+impl From<&Prepared> for Sendable {
+    fn from(prepared: &Prepared) -> Self {
+        Self::Prepared(Box::new(prepared.clone()))
+    }
+}
+
+impl Session {
+    /// iNaturalist's API, which relative paths resolve against.
+    pub const API: &str = "https://api.inaturalist.org/v1/";
+
+    /// A session with every default: nothing to set up.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// A session set up as one likes.
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
+    }
+
+    pub(crate) fn from_core(core: Core) -> Self {
+        Self { core: Arc::new(core) }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Sends a request along the whole path: cache, budget, network, retries, checks.
+    ///
+    /// # Errors
+    /// See [`Kind`]. A status of 400 or above is an error too, unless the request says otherwise.
+    #[doc(alias = "request")]
+    pub async fn send(&self, request: impl Into<Sendable>) -> Result<Response, Error> {
+        path::run(&self.core, request.into()).await
+    }
+
+    /// Sends a request, and reads the answer's JSON as the caller's type.
+    pub async fn json<T: DeserializeOwned>(&self, request: impl Into<Sendable>) -> Result<T, Error> {
+        self.send(request).await?.json()
+    }
+
+    /// A `GET` of this path or URL.
+    pub async fn get(&self, target: &str) -> Result<Response, Error> {
+        self.send(Request::get(target)).await
+    }
+
+    /// A `POST` of this JSON.
+    pub async fn post(&self, target: &str, json: &serde_json::Value) -> Result<Response, Error> {
+        self.send(Request::post(target).json(json)).await
+    }
+
+    /// A `PUT` of this JSON.
+    pub async fn put(&self, target: &str, json: &serde_json::Value) -> Result<Response, Error> {
+        self.send(Request::put(target).json(json)).await
+    }
+
+    /// A `DELETE`.
+    pub async fn delete(&self, target: &str) -> Result<Response, Error> {
+        self.send(Request::delete(target)).await
+    }
+
+    /// What would go on the wire. The request is checked and nothing is sent.
+    #[doc(alias = "prepare_inat_request")]
+    pub fn prepare(&self, request: &Request) -> Result<Prepared, Error> {
+        self.core.prepare(request)
+    }
+
+    /// What each stage would do with a request. Nothing is sent, taken or written.
+    pub fn plan(&self, request: impl Into<Sendable>) -> Result<Plan, Error> {
+        let prepared = self.core.ready(request.into())?;
+        Ok(path::plan(&self.core, &prepared))
+    }
+
+    /// Parameters that are certain to get past the caches between here and iNaturalist: the lowest `v` that was not used for
+    /// this endpoint in the last 122 seconds by any process that shares the budget file, and none when even the plain URL was
+    /// not. Marks it as used.
+    ///
+    /// The content network serves answers up to two minutes old whatever a request's fields say; a `v` it has not seen is a new
+    /// URL to it.
+    #[doc(alias = "get_refresh_params")]
+    pub fn refresh_params(&self, endpoint: &str) -> Result<Option<u32>, Error> {
+        self.core.limiter.refresh_version(endpoint).map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
+    }
+
+    /// The same request, made certain to get past every cache on the way.
+    #[doc(alias = "get_refresh_params")]
+    pub fn newest(&self, request: Request) -> Result<Request, Error> {
+        let endpoint = self.core.prepare(&request)?.url;
+        let version = self.refresh_params(&crate::secret::mask_url(&endpoint))?;
+        let request = request.force_refresh();
+        Ok(match version {
+            Some(version) => request.query("v", version),
+            None => request,
+        })
+    }
+
+    /// The cache, to look into and to tidy.
+    pub fn cache(&self) -> Cache<'_> {
+        Cache::new(&self.core)
+    }
+
+    /// Removes every stored answer.
+    pub fn clear_cache(&self) -> Result<u64, Error> {
+        self.cache().clear()
+    }
+
+    /// How much of the budget is used and left, for each bucket and window.
+    pub fn budget(&self) -> Result<Vec<crate::limit::BucketReport>, Error> {
+        self.core.limiter.budget().map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
+    }
+
+    /// Waits for work in the background (at most ten seconds), then closes the files. Requests sent later fail with
+    /// [`Kind::Closed`]. Clones are closed too. A session that is dropped closes its files without waiting.
+    pub async fn close(&self) {
+        self.core.close().await;
+    }
+}

@@ -1,0 +1,60 @@
+//! The cache, for people: what is in it, and tidying it.
+
+use crate::path::Stage;
+use crate::session::Core;
+use crate::store::{Listed, Stats, StoreError};
+use crate::{Error, Kind};
+
+/// The cache of a session, to look into and to tidy. Patterns are globs over URLs, as in
+/// [`SessionBuilder::expire_url`](crate::SessionBuilder::expire_url).
+///
+/// ```
+/// # use inat_session::{Request, Script, blocking::Session};
+/// # let server = Script::new().json(&serde_json::json!({"results": []}));
+/// # let inat = Session::builder().transport(server).cache_in_memory().budget_in_memory().build()?;
+/// inat.send(Request::get("taxa/1"))?;
+/// assert_eq!(inat.cache().stats()?.entries, 1);
+/// assert_eq!(inat.cache().remove("api.inaturalist.org/v1/taxa*")?, 1);
+/// # Ok::<(), inat_session::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Cache<'session> {
+    core: &'session Core,
+}
+
+impl<'session> Cache<'session> {
+    pub(crate) fn new(core: &'session Core) -> Self {
+        Self { core }
+    }
+
+    /// Stored answers whose URL matches, those used last first, at most `limit`; all of them without a pattern.
+    pub fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, Error> {
+        self.core.shelf.store().list(pattern, limit).map_err(fault)
+    }
+
+    /// Removes stored answers whose URL matches, and says how many.
+    pub fn remove(&self, pattern: &str) -> Result<u64, Error> {
+        self.core.shelf.store().clear(Some(pattern)).map_err(fault)
+    }
+
+    /// Removes all stored answers, and says how many.
+    pub fn clear(&self) -> Result<u64, Error> {
+        self.core.shelf.store().clear(None).map_err(fault)
+    }
+
+    /// Removes what has expired and cannot be of use any more, and says how many.
+    pub fn prune(&self) -> Result<u64, Error> {
+        self.core.shelf.store().prune(self.core.clock.now()).map_err(fault)
+    }
+
+    /// How much is stored.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        self.core.shelf.store().stats().map_err(fault)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn fault(error: StoreError) -> Error {
+    Error::new(Stage::Lookup, Kind::Cache(error.to_string()))
+        .with_hint("check the cache file and its folder, or name another (`cache_file`)")
+}

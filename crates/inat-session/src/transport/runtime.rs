@@ -1,0 +1,105 @@
+//! Where requests in flight run: a small tokio runtime of our own, started with the first request that has to be sent.
+//!
+//! A session is then independent of the runtime it is called from. It answers in any executor and in none (blocking), a
+//! pooled connection outlives the runtime of the test or thread that made it (a known trap of clients that borrow their
+//! caller's), and work in the background goes on whoever left. A cache hit never gets here, so it does not pay for it.
+
+use std::future::Future;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::path::Stage;
+use crate::{Error, Kind};
+
+/// One for the process: flights of several sessions are few, and threads cost more than they do.
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+static STARTING: Mutex<()> = Mutex::new(());
+
+fn handle() -> Result<&'static Handle, Error> {
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime.handle());
+    }
+    let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime.handle());
+    }
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("inat-session")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Stage::Transport, Kind::Internal(format!("no threads for the network: {error}"))))?;
+    Ok(RUNTIME.get_or_init(|| runtime).handle())
+}
+
+/// Runs a future on it.
+pub(crate) fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, Error>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Ok(handle()?.spawn(future))
+}
+
+/// Runs work that may wait for a file on a thread that is there for waiting. Called from a task of [`spawn`].
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(Stage::Transport, Kind::Internal(format!("a task ended early: {error}"))))
+}
+
+/// Whether this thread is busy polling a tokio task, so that blocking it would stall others.
+///
+/// `Handle::try_current` alone also says yes inside `spawn_blocking`, where blocking is what one is there for. The difference
+/// that tokio lets us see is the cooperative budget: a task has one and it runs out, a blocking thread has none.
+pub(crate) fn inside_async() -> bool {
+    use std::task::{Context, Poll, Waker};
+    use tokio::task::coop::poll_proceed;
+
+    if Handle::try_current().is_err() {
+        return false;
+    }
+    let mut context = Context::from_waker(Waker::noop());
+    let mut held = Vec::with_capacity(257);
+    // A budget is at most 255 (a `u8` in tokio). Each guard gives back what it took when it is dropped.
+    for _ in 0..=256 {
+        match poll_proceed(&mut context) {
+            Poll::Ready(guard) => held.push(guard),
+            Poll::Pending => {
+                while held.pop().is_some() {}
+                return true;
+            }
+        }
+    }
+    while held.pop().is_some() {}
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inside_async;
+
+    #[test]
+    fn tells_tasks_from_blocking_threads() {
+        assert!(!inside_async());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        assert!(runtime.block_on(async { inside_async() }));
+        assert!(runtime.block_on(async { tokio::spawn(async { inside_async() }).await.unwrap() }));
+        assert!(!runtime.block_on(async { tokio::task::spawn_blocking(inside_async).await.unwrap() }));
+        let _entered = runtime.enter();
+        assert!(!inside_async());
+    }
+
+    #[test]
+    fn asking_costs_the_task_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..10_000 {
+                assert!(inside_async());
+            }
+            assert!(tokio::task::coop::has_budget_remaining());
+        });
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether a body is what it says it is. iNaturalist sometimes answers 200 with JSON that stops in the middle
+//! (pyinaturalist issue 404), and login or maintenance pages come as HTML with a status of 200.
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, Method, StatusCode};
+use serde::de::IgnoredAny;
+
+/// What a body turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Soundness {
+    /// Nothing speaks against it.
+    Sound,
+    /// It may be handed over, but not kept: HTML where the request accepts none.
+    Unexpected,
+    /// It is not the JSON it says it is.
+    False(String),
+}
+
+/// Checks a whole body against its fields.
+pub(crate) fn check(method: &Method, asked: &HeaderMap, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Soundness {
+    // A HEAD answer, a 204 or 304, or an empty body has nothing to be false about (original-behaviour D18).
+    let bodiless = *method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if bodiless || body.is_empty() {
+        return Soundness::Sound;
+    }
+    let media_type = essence(headers);
+    if status == StatusCode::PARTIAL_CONTENT {
+        return Soundness::Sound;
+    }
+    if media_type == "application/json" || media_type.ends_with("+json") {
+        return match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Soundness::Sound,
+            Err(error) if error.is_eof() => Soundness::False(format!("the JSON stops in the middle ({error})")),
+            Err(error) => Soundness::False(format!("it says it is JSON and is not ({error})")),
+        };
+    }
+    if media_type == "text/html" && status.is_success() && !accepts_html(asked) {
+        return Soundness::Unexpected;
+    }
+    Soundness::Sound
+}
+
+/// The media type without parameters, in lower case.
+fn essence(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    value.and_then(|value| value.split(';').next().map(|media| media.trim().to_ascii_lowercase())).unwrap_or_default()
+}
+
+fn accepts_html(asked: &HeaderMap) -> bool {
+    let mut lines = asked.get_all(ACCEPT).iter().peekable();
+    lines.peek().is_none() || lines.any(|line| {
+        let line = String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase();
+        ["text/html", "text/*", "*/*"].iter().any(|range| line.contains(range))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn bodies_and_their_fields() {
+        let accept = |value| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(value))]);
+        let of = |method, status: u16, media: &'static str, body: &str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
+            check(&method, &accept("application/json"), StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+        };
+        let json = "application/json; charset=utf-8";
+        assert_eq!(of(Method::GET, 200, json, "{\"a\":1}"), Soundness::Sound);
+        assert_eq!(of(Method::GET, 200, "Application/JSON", "{\"a\":1}"), Soundness::Sound);
+        assert!(matches!(of(Method::GET, 200, json, "{\"a\":1"), Soundness::False(_)));
+        assert!(matches!(of(Method::GET, 200, json, "<html>"), Soundness::False(_)));
+        assert!(matches!(of(Method::GET, 422, "application/vnd.api+json", "{"), Soundness::False(_)));
+        assert_eq!(of(Method::HEAD, 200, json, ""), Soundness::Sound);
+        assert_eq!(of(Method::GET, 204, json, ""), Soundness::Sound);
+        assert_eq!(of(Method::GET, 200, json, ""), Soundness::Sound);
+        assert_eq!(of(Method::GET, 401, json, ""), Soundness::Sound);
+        assert_eq!(of(Method::GET, 200, "text/html; charset=utf-8", "<html>"), Soundness::Unexpected);
+        assert_eq!(of(Method::GET, 404, "text/html; charset=utf-8", "<html>"), Soundness::Sound);
+        let html = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/html"))]);
+        for asked in [accept("text/html"), accept("*/*"), HeaderMap::new()] {
+            assert_eq!(check(&Method::GET, &asked, StatusCode::OK, &html, b"<html>"), Soundness::Sound);
+        }
+    }
+}
