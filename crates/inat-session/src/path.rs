@@ -1,6 +1,78 @@
-//! The path of a request.
+//! The path of a request, from the caller's hand to the answer. Only this file knows the order; stages do not know each
+//! other.
+//!
+//! ```text
+//! prepare → dry run → lookup → coalesce → [ limit → transport → validate ]* → store → answer
+//!                        │         │          └──────── retry loop ───────┘      │
+//!                     fresh hit   join a twin's flight                     304 freshens, writes invalidate
+//! ```
+
+mod flight;
+mod plan;
+mod redirect;
+mod settle;
+mod stream;
+mod trip;
+mod upload;
+
+pub(crate) use plan::plan;
 
 use std::fmt;
+use std::sync::Arc;
+
+use crate::lookup::{Found, Question};
+use crate::prepare::Prepared;
+use crate::response::Response;
+use crate::retry::{Verdict, judge};
+use crate::session::{Core, Sendable};
+use crate::{Error, Kind};
+use trip::{Reply, Trip};
+
+/// Sends a request, follows its redirects where it asks for that, and raises its status where it does not ask not to.
+pub(crate) async fn run(core: &Arc<Core>, request: Sendable) -> Result<Response, Error> {
+    let trip = Trip::start(core);
+    let prepared = core.ready(request)?; // prepare
+    let raises = prepared.options.raise_for_status;
+    let mut response = redirect::follow(&trip, Arc::new(prepared)).await?;
+    response.elapsed = trip.elapsed();
+    if raises { response.error_for_status() } else { Ok(response) }
+}
+
+/// One request along the path, without its redirects.
+async fn travel(trip: &Trip, prepared: Arc<Prepared>) -> Result<Response, Error> {
+    let core = trip.core();
+    core.check_open()?;
+    if plan::is_rehearsal(&prepared) {
+        return Ok(plan::rehearse(core, &prepared)); // dry run
+    }
+    match core.shelf.look(&prepared, core.clock.now()) {
+        // lookup
+        Found::Hit(served) => Ok(settle::hit(trip, &prepared, served)),
+        Found::Refused(reason) => plan::refuse(core, &prepared, reason),
+        Found::Ask(question) => flight::board(trip, prepared, question).await, // coalesce
+    }
+}
+
+/// Asks the server until there is an answer, or nothing left to try: what one flight does.
+async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Result<Response, Error> {
+    let body = upload::load(trip, prepared).await?;
+    loop {
+        trip.wait_for_slot(prepared).await?; // limit
+        let reply = trip.transmit(prepared, &question, &body).await; // transport
+        let reply = reply.validated(trip, prepared); // validate
+        let verdict = judge(&reply.outcome(trip.now()), &trip.tried(prepared), &trip.core().backoff, fastrand::f64()); // retry
+        match (verdict, reply) {
+            (Verdict::Answer, Reply::Answered(arrived)) => match settle::arrived(trip, prepared, &question, arrived).await {
+                settle::Settled::Answer(response) => return Ok(*response), // store
+                settle::Settled::AskAgain => question.unconditional(),
+            },
+            (Verdict::Again { why, after }, reply) => trip.back_off(prepared, &reply, &why, after).await?,
+            (Verdict::Throttled { retry_after }, reply) => trip.throttled(prepared, &reply, retry_after).await?,
+            (Verdict::Blocked, _) => return Err(trip.blocked(prepared).await),
+            (Verdict::Answer | Verdict::GiveUp, reply) => return settle::failed(trip, prepared, &question, reply),
+        }
+    }
+}
 
 /// Where on the path something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

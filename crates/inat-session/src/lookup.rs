@@ -1,0 +1,166 @@
+//! What is stored, and what it is good for: the store asked by the engine's rules. The lookup stage of the path, and the
+//! store stage at its end.
+
+mod serve;
+mod write;
+
+pub(crate) use serve::Served;
+pub(crate) use write::Written;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::Timestamp;
+use crate::builder::{Filter, KeyOf};
+use crate::cache::{self, Asked, Entry, Hit, Key, Lookup, MissReason, Rules};
+use crate::prepare::{Payload, Prepared};
+use crate::store::{Store, StoreError, Stored};
+
+/// The store with the rules by which it is used.
+pub(crate) struct Shelf {
+    store: Arc<dyn Store>,
+    rules: Rules,
+    read_only: bool,
+    filter: Option<Filter>,
+    key_of: Option<KeyOf>,
+}
+
+/// What the cache says about a request.
+pub(crate) enum Found {
+    /// This is the answer.
+    Hit(Served),
+    /// The server has to be asked.
+    Ask(Question),
+    /// The server would have to be asked, and must not be.
+    Refused(MissReason),
+}
+
+/// What to ask the server, and what is known already.
+pub(crate) struct Question {
+    /// Where the answer belongs; `None` when it is not to be kept.
+    pub(crate) key: Option<Key>,
+    /// What is stored under it.
+    pub(crate) variants: Vec<Stored>,
+    /// The same, for the engine.
+    pub(crate) entries: Vec<Arc<Entry>>,
+    /// Fields to send in place of the request's own.
+    pub(crate) conditions: HeaderMap,
+    /// The variant that may help out if the server fails.
+    pub(crate) fallback: Option<usize>,
+    /// Why the cache cannot answer.
+    pub(crate) reason: MissReason,
+}
+
+impl Shelf {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        rules: Rules,
+        read_only: bool,
+        filter: Option<Filter>,
+        key_of: Option<KeyOf>,
+    ) -> Self {
+        Self { store, rules, read_only, filter, key_of }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) fn close(&self) {
+        self.store.close();
+    }
+
+    /// Looks a request up. A store that fails is a cache without answers: it costs a request, not the answer.
+    pub(crate) fn look(&self, prepared: &Prepared, now: Timestamp) -> Found {
+        let asked = asked(prepared);
+        if !self.covers(prepared) {
+            return match cache::look(&asked, &[], &self.rules, now) {
+                Lookup::Refused(reason) => Found::Refused(reason),
+                _ => Found::Ask(Question::plain(None, MissReason::Bypass)),
+            };
+        }
+        let key = self.key(prepared);
+        let variants = self.store.variants(&key, now).unwrap_or_else(|error| {
+            warn(&error);
+            Vec::new()
+        });
+        let entries: Vec<Arc<Entry>> = variants.iter().map(|stored| stored.entry.clone()).collect();
+        match cache::look(&asked, &entries, &self.rules, now) {
+            Lookup::Hit(hit) => match self.serve(prepared, &variants, hit, now) {
+                Some(served) => Found::Hit(served),
+                // Its body is gone or damaged, or the filter says no: as if it had never been there.
+                None => Found::Ask(Question::plain(Some(key), MissReason::Uri)),
+            },
+            Lookup::Validate { conditions, fallback, reason } => {
+                Found::Ask(Question { key: Some(key), variants, entries, conditions, fallback, reason })
+            }
+            Lookup::Miss(reason) => {
+                let question = Question::plain(Some(key), reason);
+                Found::Ask(Question { variants, entries, ..question })
+            }
+            Lookup::Refused(reason) => Found::Refused(reason),
+        }
+    }
+
+    /// Whether the cache has any part in this request.
+    pub(crate) fn covers(&self, prepared: &Prepared) -> bool {
+        let bypassed = self.rules.disabled || prepared.options.lifetime == Some(cache::Lifetime::DoNotCache);
+        let keyless = matches!(prepared.payload, Payload::Multipart { .. });
+        !bypassed && !keyless && self.rules.allowable_methods.contains(cache::effective_method(&asked(prepared)))
+    }
+
+    pub(crate) fn key(&self, prepared: &Prepared) -> Key {
+        let body: &[u8] = match &prepared.payload {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Empty | Payload::Multipart { .. } => &[],
+        };
+        match &self.key_of {
+            None => Key::of(&asked(prepared), body, &prepared.identity, &self.rules),
+            Some(key_of) => Key::named(&key_of(prepared), &prepared.identity),
+        }
+    }
+}
+
+impl Question {
+    pub(crate) fn plain(key: Option<Key>, reason: MissReason) -> Self {
+        Self { key, variants: Vec::new(), entries: Vec::new(), conditions: HeaderMap::new(), fallback: None, reason }
+    }
+
+    /// The same question without any condition, after an answer to the conditional one that is of no use.
+    pub(crate) fn unconditional(&mut self) {
+        self.conditions = HeaderMap::from_iter([(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))]);
+        self.variants.clear();
+        self.entries.clear();
+        self.fallback = None;
+    }
+}
+
+pub(crate) fn asked(prepared: &Prepared) -> Asked<'_> {
+    Asked {
+        method: &prepared.method,
+        url: &prepared.url,
+        headers: &prepared.headers,
+        freshness: prepared.options.freshness,
+        lifetime: prepared.options.lifetime,
+    }
+}
+
+/// Whether a method changes nothing on the server (RFC 9110 §9.2.1).
+pub(crate) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+}
+
+fn warn(error: &StoreError) {
+    tracing::warn!("the cache is left out: {error}");
+}
+
+impl std::fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf").field("store", &self.store).field("rules", &self.rules).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! Keeping what the server said.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::{Question, Shelf, asked, is_safe, warn};
+use crate::Timestamp;
+use crate::cache::{self, Entry, Keep, Key, Part, Received, WhyNot};
+use crate::prepare::Prepared;
+use crate::response::{Expiry, Response};
+use crate::store::Stored;
+
+/// What has become of an answer.
+pub(crate) enum Written {
+    /// It is to be stored, under this key.
+    Store(Key, Box<Entry>),
+    /// It is a 304, and this stored variant is the answer, with these metadata.
+    Unchanged(Stored, Box<Entry>),
+    /// It is a 304 that nothing stored matches.
+    Useless304,
+    /// It is a part of something, of which another part is stored; together they make this entry.
+    Combine(Key, Stored, Box<Entry>, Part),
+    /// It is handed on, and not kept.
+    HandedOn(WhyNot),
+}
+
+impl Shelf {
+    /// Decides what becomes of an answer, and notes at once what it says about entries already stored. Called from a thread
+    /// that may wait for the file.
+    pub(crate) fn receive(
+        &self,
+        prepared: &Prepared,
+        sent: &HeaderMap,
+        question: &Question,
+        received: &Received<'_>,
+        now: Timestamp,
+    ) -> Written {
+        let Some(key) = question.key else { return Written::HandedOn(WhyNot::Bypass) };
+        let asked = asked(prepared);
+        let keep = cache::keep(&asked, sent, &question.entries, received, prepared.identity, self.rules());
+        match keep {
+            Keep::Store(entry) => Written::Store(key, entry),
+            Keep::Useless304 => Written::Useless304,
+            Keep::Nothing(why) => Written::HandedOn(why),
+            Keep::Freshen { index, entry, also } => {
+                for (index, entry) in &also {
+                    self.freshen(&key, question, *index, entry, now);
+                }
+                self.freshen(&key, question, index, &entry, now);
+                match question.variants.get(index) {
+                    Some(stored) => Written::Unchanged(stored.clone(), entry),
+                    None => Written::Useless304,
+                }
+            }
+            Keep::Update(updates) => {
+                for (index, entry) in &updates {
+                    self.freshen(&key, question, *index, entry, now);
+                }
+                Written::HandedOn(WhyNot::Head)
+            }
+            Keep::Forget { indexes, why } => {
+                for stored in indexes.iter().filter_map(|index| question.variants.get(*index)) {
+                    if !self.read_only {
+                        self.store().remove(&key, stored.id).unwrap_or_else(|error| warn(&error));
+                    }
+                }
+                Written::HandedOn(why)
+            }
+            Keep::Combine { index, entry, part } => match question.variants.get(index) {
+                Some(stored) => Written::Combine(key, stored.clone(), entry, part),
+                None => Written::HandedOn(WhyNot::Range),
+            },
+        }
+    }
+
+    fn freshen(&self, key: &Key, question: &Question, index: usize, entry: &Entry, now: Timestamp) {
+        if self.read_only {
+            return;
+        }
+        if let Some(stored) = question.variants.get(index)
+            && let Err(error) = self.store().freshen(key, stored.id, entry, now)
+        {
+            warn(&error);
+        }
+    }
+
+    /// Stores an entry with its body; says until when it is good. The filter has its say.
+    pub(crate) fn put(&self, key: &Key, entry: &Entry, body: &Bytes, response: &Response, now: Timestamp) -> Expiry {
+        if self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
+            return Expiry::NotStored;
+        }
+        match self.store().put(key, entry, body, now) {
+            Ok(()) => super::serve::expiry(&entry.policy),
+            Err(error) => {
+                warn(&error);
+                Expiry::NotStored
+            }
+        }
+    }
+
+    /// Joins a part that arrived with the part that is stored, and stores both.
+    pub(crate) fn combine(&self, key: &Key, stored: &Stored, entry: &Entry, part: Part, body: &Bytes, now: Timestamp) {
+        let have = stored.body.clone().or_else(|| self.store().body(stored).ok().flatten());
+        let joined = have.and_then(|have| cache::splice(&stored.entry, &have, part, body));
+        if let Some(joined) = joined
+            && !self.read_only
+            && let Err(error) = self.store().put(key, entry, &joined, now)
+        {
+            warn(&error);
+        }
+    }
+
+    /// Drops what a write has made outdated (RFC 9111 §4.4).
+    pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> u64 {
+        if is_safe(&prepared.method) || self.rules().disabled || self.read_only {
+            return 0;
+        }
+        let resources = cache::invalidated(&prepared.method, &prepared.url, status, headers);
+        if resources.is_empty() {
+            return 0;
+        }
+        self.store().invalidate(&resources).unwrap_or_else(|error| {
+            warn(&error);
+            0
+        })
+    }
+
+    /// The store, for a thread of its own.
+    pub(crate) fn shared_store(&self) -> Arc<dyn crate::store::Store> {
+        self.store().clone()
+    }
+}

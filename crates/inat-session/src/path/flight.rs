@@ -1,0 +1,178 @@
+//! Boarding: joining a twin's flight in this process, or waiting for one in another, and flying oneself otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::trip::Trip;
+use crate::cache::Key;
+use crate::coalesce::{Landing, Twin, alone};
+use crate::lookup::{Found, Question};
+use crate::path::Stage;
+use crate::prepare::Prepared;
+use crate::response::{Expiry, Origin, Response};
+use crate::session::Core;
+use crate::transport::{blocking, spawn};
+use crate::{Error, Freshness, Kind};
+
+/// How long a lease holds without being renewed: how long others wait for a process that was killed.
+const LEASE: Duration = Duration::from_secs(5);
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(2);
+/// How often those who wait look whether the answer is there.
+const GLANCE: Duration = Duration::from_millis(25);
+
+/// Asks the server, together with whoever else asks for the same.
+pub(super) async fn board(trip: &Trip, prepared: Arc<Prepared>, question: Question) -> Result<Response, Error> {
+    let core = trip.core();
+    match question.key.filter(|key| may_share(core, &prepared, key)) {
+        None => {
+            let mut trip = trip.clone();
+            alone(async move { landing(super::ask(&mut trip, &prepared, question).await) }).await
+        }
+        Some(key) => {
+            let twin = twin(&key, &prepared);
+            core.flights
+                .join(twin, || {
+                    let (mut trip, prepared) = (trip.clone(), prepared.clone());
+                    async move { landing(fly(&mut trip, &prepared, key).await) }
+                })
+                .await
+        }
+    }
+}
+
+/// Renews an answer that was served stale. However many callers got it, one flight does it: they are twins.
+pub(super) fn refresh_in_background(core: &Arc<Core>, prepared: Arc<Prepared>) {
+    let core_of_task = core.clone();
+    core.background.start(async move {
+        let trip = Trip::start(&core_of_task);
+        let key = core_of_task.shelf.key(&prepared);
+        let question = Question::plain(Some(key), crate::cache::MissReason::Stale);
+        if let Err(error) = board(&trip, prepared, question).await {
+            tracing::debug!("a refresh in the background failed: {error}");
+        }
+    });
+}
+
+/// Whether twins may share what comes of this: a read whose answer has a place in the cache, and whose last answer was not of
+/// the kind that has none.
+fn may_share(core: &Core, prepared: &Prepared, key: &Key) -> bool {
+    !prepared.options.stream && crate::lookup::is_safe(&prepared.method) && !core.shelf.is_unshareable(key)
+}
+
+/// Twins agree in everything: key (and with it identity), fields, and how they want it done.
+fn twin(key: &Key, prepared: &Prepared) -> Twin {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&key.0).update(prepared.method.as_str().as_bytes());
+    for (name, value) in &prepared.headers {
+        hasher.update(name.as_str().as_bytes()).update(&[0]).update(value.as_bytes()).update(&[0]);
+    }
+    hasher.update(format!("{:?}", prepared.options).as_bytes());
+    Twin(*hasher.finalize().as_bytes())
+}
+
+/// What the others get of it. An answer is theirs if it was kept; a failure is theirs if it is the server's, and not the
+/// leader's own impatience.
+fn landing(result: Result<Response, Error>) -> Landing {
+    let shared = match &result {
+        Ok(response) => response.is_from_cache() || response.expiry() != Expiry::NotStored,
+        Err(error) => matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. }),
+    };
+    Landing { result, shared }
+}
+
+/// One flight for this process: waits for one of another process that is on its way, then asks.
+async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response, Error> {
+    let core = trip.core().clone();
+    let lease = match Lease::take(trip, prepared, key).await? {
+        Waited::Answered(response) => return Ok(*response),
+        Waited::Leads(lease) => lease,
+    };
+    // Somebody may have landed between our look and now.
+    let question = match core.shelf.look(prepared, core.clock.now()) {
+        Found::Hit(served) if prepared.options.freshness != Freshness::ForceRefresh => {
+            let mut response = served.response;
+            response.origin = Origin::Shared(Box::new(response.origin));
+            return Ok(response);
+        }
+        Found::Ask(question) => question,
+        Found::Hit(_) | Found::Refused(_) => Question::plain(Some(key), crate::cache::MissReason::Uri),
+    };
+    let result = tokio::select! {
+        result = super::ask(trip, prepared, question) => result,
+        () = lease.keep() => Err(trip.error(Stage::Coalesce, prepared, Kind::Internal("a lease ended".to_owned()))),
+    };
+    core.shelf.note_shareable(&key, result.as_ref().is_ok_and(|response| response.expiry() != Expiry::NotStored));
+    result
+}
+
+/// What waiting for another process came to.
+enum Waited {
+    /// It fetched what was wanted.
+    Answered(Box<Response>),
+    /// It is ours to fetch.
+    Leads(Lease),
+}
+
+/// The right to fetch something while other processes wait for it. Given back when it is dropped.
+struct Lease {
+    core: Arc<Core>,
+    key: Key,
+    holder: u64,
+}
+
+impl Lease {
+    async fn take(trip: &Trip, prepared: &Prepared, key: Key) -> Result<Waited, Error> {
+        let core = trip.core();
+        let lease = Self { core: core.clone(), key, holder: fastrand::u64(..) };
+        let mut told = false;
+        while !lease.renew().await {
+            if !told {
+                told = true;
+                core.listener.tell(Stage::Coalesce, || "waits for another process that asks for the same".to_owned());
+            }
+            if prepared.options.deadline.is_some_and(|deadline| trip.elapsed() >= deadline) {
+                let deadline = prepared.options.deadline.unwrap_or_default();
+                return Err(trip.error(Stage::Coalesce, prepared, Kind::Deadline(deadline)));
+            }
+            core.clock.sleep(GLANCE).await;
+            if prepared.options.freshness == Freshness::Normal
+                && let Found::Hit(served) = core.shelf.look(prepared, core.clock.now())
+            {
+                let mut response = served.response;
+                response.origin = Origin::Shared(Box::new(response.origin));
+                return Ok(Waited::Answered(Box::new(response)));
+            }
+        }
+        Ok(Waited::Leads(lease))
+    }
+
+    /// Takes or renews it. A store that cannot say is no reason to wait.
+    async fn renew(&self) -> bool {
+        let (core, key, holder) = (self.core.clone(), self.key, self.holder);
+        let now = core.clock.now();
+        blocking(move || core.shelf.store().lease(&key, holder, now, now.plus(LEASE)).unwrap_or(true)).await.unwrap_or(true)
+    }
+
+    /// Renews it for as long as it is polled.
+    async fn keep(&self) {
+        loop {
+            self.core.clock.expire(RENEWAL).await;
+            self.renew().await;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (core, key, holder) = (self.core.clone(), self.key, self.holder);
+        let _ = spawn(async move {
+            let _ = blocking(move || {
+                if let Err(error) = core.shelf.store().release(&key, holder) {
+                    tracing::debug!("a lease runs out by itself: {error}");
+                }
+            })
+            .await;
+        });
+    }
+}

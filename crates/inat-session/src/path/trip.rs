@@ -1,0 +1,368 @@
+//! One caller's way along the path: how often it was tried, how long it took, and how long it may still take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::cache::Received;
+use crate::event::Listener;
+use crate::limit::{self, Patience, Refusal};
+use crate::lookup::Question;
+use crate::path::Stage;
+use crate::prepare::Prepared;
+use crate::retry::{Outcome, Tried, Why, retry_after};
+use crate::secret::mask_url;
+use crate::session::Core;
+use crate::transport::{Body, Chunks, Fault, Outgoing, collect};
+use crate::validate::{self, Soundness};
+use crate::{Error, Kind, Timestamp};
+
+/// A way along the path, with what has been spent on it.
+#[derive(Clone)]
+pub(super) struct Trip {
+    core: Arc<Core>,
+    started: Duration,
+    /// Requests sent.
+    pub(super) attempts: u32,
+    /// Tries that failed, those that were throttled apart.
+    failures: u32,
+    /// Time spent waiting for slots.
+    pub(super) waited: Duration,
+    /// Since when the server has been throttling without a break.
+    throttled_since: Option<Duration>,
+}
+
+/// What came of one try.
+pub(super) enum Reply {
+    /// An answer with a head, and a body as far as it was read.
+    Answered(Arrived),
+    /// An answer whose body cannot be used.
+    BadBody(String),
+    /// None.
+    Failed(Fault),
+}
+
+/// An answer that arrived.
+pub(super) struct Arrived {
+    pub(super) status: StatusCode,
+    pub(super) version: http::Version,
+    pub(super) headers: HeaderMap,
+    pub(super) content: ArrivedBody,
+    /// The fields it was asked with.
+    pub(super) sent: HeaderMap,
+    pub(super) request_time: Timestamp,
+    pub(super) response_time: Timestamp,
+    /// Whether it may be kept, as far as the body goes.
+    pub(super) sound: bool,
+}
+
+/// A body, whole or as far as it has arrived.
+pub(super) enum ArrivedBody {
+    Whole(Bytes),
+    Arriving { start: Bytes, rest: Chunks },
+}
+
+impl Arrived {
+    pub(super) fn received(&self) -> Received<'_> {
+        Received {
+            status: self.status,
+            headers: &self.headers,
+            request_time: self.request_time,
+            response_time: self.response_time,
+            complete: true,
+        }
+    }
+
+    /// What of the body is here already.
+    fn text(&self) -> &[u8] {
+        match &self.content {
+            ArrivedBody::Whole(bytes) => bytes,
+            ArrivedBody::Arriving { start, .. } => start,
+        }
+    }
+}
+
+impl Trip {
+    pub(super) fn start(core: &Arc<Core>) -> Self {
+        Self {
+            started: core.clock.monotonic(),
+            core: core.clone(),
+            attempts: 0,
+            failures: 0,
+            waited: Duration::ZERO,
+            throttled_since: None,
+        }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.core.clock.monotonic().saturating_sub(self.started)
+    }
+
+    pub(super) fn listener(&self) -> &Listener {
+        &self.core.listener
+    }
+
+    /// An error with all that is known about this trip.
+    pub(super) fn error(&self, stage: Stage, prepared: &Prepared, kind: Kind) -> Error {
+        Error::new(stage, kind).about(prepared.method.as_str(), mask_url(&prepared.url)).after(self.attempts, self.elapsed())
+    }
+
+    /// What is left of the deadline, if the request has one.
+    fn left(&self, prepared: &Prepared) -> Option<Duration> {
+        Some(prepared.options.deadline?.saturating_sub(self.elapsed()))
+    }
+
+    fn past_deadline(&self, stage: Stage, prepared: &Prepared) -> Error {
+        self.error(stage, prepared, Kind::Deadline(prepared.options.deadline.unwrap_or_default()))
+    }
+
+    /// Takes a slot of the budget, and waits until it has come.
+    pub(super) async fn wait_for_slot(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let left = self.left(prepared);
+        if left == Some(Duration::ZERO) {
+            return Err(self.past_deadline(Stage::Limit, prepared));
+        }
+        let patience =
+            Patience { max_delay: prepared.options.max_delay, until: left.map(|left| self.now().plus(left)) };
+        let tell = |wait: &limit::Wait| {
+            let pause = wait.until.since(self.core.clock.now());
+            self.core.listener.tell_wait(Stage::Limit, Some(pause), || {
+                format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why)
+            });
+        };
+        let permit = match self.core.limiter.acquire(&prepared.url, patience, &tell).await {
+            Ok(permit) => permit,
+            Err(refusal) => return Err(self.refused(prepared, refusal)),
+        };
+        self.waited = self.waited.saturating_add(permit.waited);
+        Ok(())
+    }
+
+    fn refused(&self, prepared: &Prepared, refusal: Refusal) -> Error {
+        let kind = match refusal {
+            Refusal::TooLong { until } => Kind::Limited { until },
+            Refusal::Blocked { until } => Kind::Blocked { until },
+            Refusal::Ledger(error) => Kind::Budget(error.to_string()),
+        };
+        self.error(Stage::Limit, prepared, kind)
+    }
+
+    /// Sends the request once.
+    pub(super) async fn transmit(&mut self, prepared: &Prepared, question: &Question, body: &super::upload::Loaded) -> Reply {
+        let limits = self.core.timeout.of(&prepared.method, prepared.options.timeout);
+        let headers = merged(&prepared.headers, &question.conditions, body.content_type.as_ref());
+        let mut request = http::Request::new(body.bytes.clone());
+        *request.method_mut() = prepared.method.clone();
+        *request.headers_mut() = headers.clone();
+        *request.uri_mut() = match prepared.uri() {
+            Ok(uri) => uri,
+            Err(problem) => return Reply::Failed(Fault::Unsendable(problem)),
+        };
+        self.attempts += 1;
+        let attempt = self.attempts;
+        self.listener().tell(Stage::Transport, || {
+            format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url))
+        });
+        let exchange = self.exchange(prepared, Outgoing { request, timeouts: limits, verify: prepared.options.verify }, headers);
+        let reply = match self.left(prepared) {
+            None => exchange.await,
+            Some(left) => tokio::select! {
+                reply = exchange => reply,
+                () = self.core.clock.expire(left) => {
+                    Reply::Failed(Fault::Timeout { phase: crate::transport::Phase::Reading, after: left })
+                }
+            },
+        };
+        if let Reply::Failed(fault) = &reply {
+            self.listener().tell(Stage::Transport, || fault.to_string());
+        }
+        reply
+    }
+
+    async fn exchange(&self, prepared: &Prepared, outgoing: Outgoing, sent: HeaderMap) -> Reply {
+        let request_time = self.now();
+        let mut incoming = match self.core.transport().send(outgoing).await {
+            Ok(incoming) => incoming,
+            Err(fault) => return Reply::Failed(fault),
+        };
+        let response_time = self.now();
+        let (status, version) = (incoming.status, incoming.version);
+        self.listener().tell(Stage::Transport, || {
+            format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
+        });
+        // What may still be an error is read whole, so that the caller can be told what the server says.
+        let bound = if prepared.options.stream && status.is_success() { 0 } else { self.core.read_whole };
+        let content = match collect(&mut incoming, bound).await {
+            Body::Whole(bytes) => ArrivedBody::Whole(bytes),
+            Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
+            Body::Cut { fault, .. } => return Reply::Failed(fault),
+        };
+        let headers = incoming.headers;
+        Reply::Answered(Arrived { status, version, headers, content, sent, request_time, response_time, sound: true })
+    }
+
+    /// What the verdict needs to know.
+    pub(super) fn tried<'a>(&'a self, prepared: &'a Prepared) -> Tried<'a> {
+        Tried {
+            method: &prepared.method,
+            idempotent: prepared.options.idempotent,
+            failures: self.failures,
+            max_retries: prepared.options.retries.unwrap_or(self.core.max_retries),
+            limit_statuses: &self.core.limiter.limits().limit_statuses,
+        }
+    }
+
+    /// Waits before the next try of a request that failed.
+    pub(super) async fn back_off(
+        &mut self,
+        prepared: &Prepared,
+        reply: &Reply,
+        why: &Why,
+        after: Duration,
+    ) -> Result<(), Error> {
+        self.failures += 1;
+        self.throttled_since = None;
+        if let Some((status, Some(asked))) = reply.busy(self.now()) {
+            // A server that says when to come back says it to everybody.
+            self.check_cap(prepared, asked).await?;
+            self.tell_limiter(prepared, limit::Outcome::Refused { status, retry_after: Some(asked) }).await?;
+        }
+        let next = self.attempts + 1;
+        self.listener().tell_wait(Stage::Retry, Some(after), || {
+            format!("{why}; try {next} in {:.1} s", after.as_secs_f64())
+        });
+        if self.left(prepared).is_some_and(|left| left <= after) {
+            return Err(self.past_deadline(Stage::Retry, prepared));
+        }
+        self.core.clock.sleep(after).await;
+        Ok(())
+    }
+
+    /// Tells everybody that the server is throttling. The wait itself is the next slot's.
+    pub(super) async fn throttled(
+        &mut self,
+        prepared: &Prepared,
+        reply: &Reply,
+        asked: Option<Duration>,
+    ) -> Result<(), Error> {
+        /// A server that throttles for an hour without a break is not going to stop.
+        const ENOUGH: Duration = Duration::from_secs(3600);
+        let elapsed = self.elapsed();
+        let since = *self.throttled_since.get_or_insert(elapsed);
+        let status = reply.status().unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+        let report = limit::Outcome::Refused { status, retry_after: asked };
+        if let Some(asked) = asked {
+            self.check_cap(prepared, asked).await?;
+        }
+        let until = self.tell_limiter(prepared, report).await?;
+        if elapsed.saturating_sub(since) >= ENOUGH {
+            return Err(self.error(Stage::Retry, prepared, Kind::Limited { until }));
+        }
+        let pause = until.since(self.now());
+        self.listener().tell_wait(Stage::Retry, Some(pause), || {
+            format!("{}: throttled until {until}", status.as_u16())
+        });
+        Ok(())
+    }
+
+    /// A wait beyond the cap is the caller's to decide about; everybody else is told of it all the same.
+    async fn check_cap(&self, prepared: &Prepared, asked: Duration) -> Result<(), Error> {
+        if asked <= self.core.limiter.limits().retry_after_cap {
+            return Ok(());
+        }
+        let until = self.now().plus(asked);
+        let report = limit::Outcome::Refused { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(asked) };
+        self.tell_limiter(prepared, report).await?;
+        Err(self.error(Stage::Retry, prepared, Kind::RetryAfter { until }))
+    }
+
+    pub(super) async fn blocked(&self, prepared: &Prepared) -> Error {
+        match self.tell_limiter(prepared, limit::Outcome::Blocked).await {
+            Ok(until) => self.error(Stage::Retry, prepared, Kind::Blocked { until }),
+            Err(error) => error,
+        }
+    }
+
+    /// Reports how the server answered; says from when on it may be asked again.
+    pub(super) async fn tell_limiter(&self, prepared: &Prepared, outcome: limit::Outcome) -> Result<Timestamp, Error> {
+        match self.core.limiter.report(&prepared.url, outcome).await {
+            Ok(reported) => Ok(reported.until.unwrap_or_else(|| self.now())),
+            Err(refusal) => Err(self.refused(prepared, refusal)),
+        }
+    }
+}
+
+impl Reply {
+    /// Checks the body against its fields.
+    pub(super) fn validated(self, trip: &Trip, prepared: &Prepared) -> Self {
+        let Self::Answered(mut arrived) = self else { return self };
+        let ArrivedBody::Whole(body) = &arrived.content else { return Self::Answered(arrived) };
+        if !trip.core.check_json {
+            return Self::Answered(arrived);
+        }
+        match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body) {
+            Soundness::Sound => {}
+            Soundness::Unexpected => arrived.sound = false,
+            Soundness::False(reason) => {
+                trip.listener().tell(Stage::Validate, || reason.clone());
+                return Self::BadBody(reason);
+            }
+        }
+        Self::Answered(arrived)
+    }
+
+    /// For the verdict.
+    pub(super) fn outcome(&self, now: Timestamp) -> Outcome<'_> {
+        match self {
+            Self::Answered(arrived) => Outcome::Answered {
+                status: arrived.status,
+                retry_after: retry_after(&arrived.headers, now),
+                text: arrived.text(),
+            },
+            Self::BadBody(reason) => Outcome::BadBody(reason),
+            Self::Failed(fault) => Outcome::Failed(fault),
+        }
+    }
+
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Answered(arrived) => Some(arrived.status),
+            _ => None,
+        }
+    }
+
+    /// The status and wait of a server that says it is busy.
+    fn busy(&self, now: Timestamp) -> Option<(StatusCode, Option<Duration>)> {
+        match self {
+            Self::Answered(arrived) if arrived.status == StatusCode::SERVICE_UNAVAILABLE => {
+                Some((arrived.status, retry_after(&arrived.headers, now)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The request's fields, with those of the cache in place of its own of the same names.
+fn merged(own: &HeaderMap, conditions: &HeaderMap, content_type: Option<&http::HeaderValue>) -> HeaderMap {
+    let mut headers = own.clone();
+    for name in conditions.keys() {
+        headers.remove(name);
+    }
+    for (name, value) in conditions {
+        headers.append(name.clone(), value.clone());
+    }
+    if let Some(content_type) = content_type {
+        headers.insert(http::header::CONTENT_TYPE, content_type.clone());
+    }
+    headers
+}
