@@ -20,7 +20,7 @@ pub(super) fn assemble(
     defaults: &Defaults,
     url: &Url,
     basic: Option<HeaderValue>,
-    content_type: ContentType,
+    content_type: &ContentType,
 ) -> Result<HeaderMap, Error> {
     let mut problems = Vec::new();
     let builtin = [("Accept", "application/json"), ("User-Agent", defaults.user_agent.as_str())];
@@ -37,19 +37,19 @@ pub(super) fn assemble(
 
     let trusted = hosts::may_carry_token(url, &defaults.base);
     let mut headers = builtin;
-    replace(&mut headers, session);
+    replace(&mut headers, &session);
     if !trusted {
         headers.remove(AUTHORIZATION);
         headers.remove(COOKIE);
     }
-    if let ContentType::Is(value) = &content_type {
+    if let ContentType::Is(value) = content_type {
         headers.insert(CONTENT_TYPE, value.clone());
     }
     if let Some(value) = authorization(request, defaults, url, basic, headers.contains_key(AUTHORIZATION), trusted)? {
         headers.insert(AUTHORIZATION, value);
     }
-    replace(&mut headers, own);
-    tidy(headers, url, &content_type)
+    replace(&mut headers, &own);
+    tidy(headers, url, content_type)
 }
 
 fn pair((name, value): &(String, String)) -> (&str, &str) {
@@ -92,11 +92,11 @@ fn is_single(name: &HeaderName) -> bool {
 }
 
 /// Puts fields in the place of those of the same name.
-fn replace(headers: &mut HeaderMap, fields: HeaderMap) {
+fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
     for name in fields.keys() {
         headers.remove(name);
     }
-    for (name, value) in &fields {
+    for (name, value) in fields {
         headers.append(name, value.clone());
     }
 }

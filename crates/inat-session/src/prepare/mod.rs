@@ -111,7 +111,7 @@ fn assemble(
         url.query_pairs_mut().extend_pairs(&translated.pairs);
     }
     let body = body::encode(&request.body)?;
-    let headers = fields::assemble(request, defaults, &url, basic, body.content_type)?;
+    let headers = fields::assemble(request, defaults, &url, basic, &body.content_type)?;
     let identity = if defaults.credentials_whole { whole_identity_of(&headers) } else { identity_of(&headers) };
     Ok(Prepared { method, url, headers, payload: body.payload, identity, options })
 }

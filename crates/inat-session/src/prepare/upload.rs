@@ -207,6 +207,13 @@ mod tests {
         assert!(!read(Path::new("/proc/self/status"), 1_000_000).unwrap().is_empty());
     }
 
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("torn cable"))
+        }
+    }
+
     #[test]
     fn what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -217,12 +224,6 @@ mod tests {
         assert!(refusal(&Upload::path("/dev/zero")).contains("not a plain file"));
         assert!(refusal(&Upload::url("ftp://h/T0P")).contains("http"));
         assert!(!refusal(&Upload::url("T0P")).contains("T0P"));
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-                Err(std::io::Error::other("torn cable"))
-            }
-        }
         assert!(refusal(&Upload::reader("x", Broken)).contains("torn cable"));
     }
 
