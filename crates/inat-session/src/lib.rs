@@ -18,7 +18,7 @@ pub use cache::Lifetime;
 pub use clock::Clock;
 pub use error::{Error, Kind};
 pub use path::Stage;
-pub use prepare::{Payload, Prepared};
+pub use prepare::{Payload, Prepared, vocabulary};
 pub use request::{Body, Freshness, Id, MAX_UPLOAD, Options, Param, Request, TimeoutChoice, Upload, UploadSource};
 pub use response::Response;
 pub use secret::{MASK, Token};

@@ -1,17 +1,51 @@
 //! From what the caller means to what goes on the wire: URL, parameters, body, fields and identity.
 //!
 //! Everything is checked here, before anything is looked up or sent, and nothing of the caller's is changed: a [`Request`]
-//! goes in by reference, a [`Prepared`] comes out.
+//! goes in by reference, a [`Prepared`] comes out. There is no clock and no I/O in it: equal requests give equal results,
+//! and a file to upload is read later, when it is sent ([`upload::load`]).
 
+mod body;
+mod choices;
+mod dates;
+mod defaults;
+mod fields;
+mod hosts;
+mod identity;
+mod ids;
+mod multipart;
+mod params;
+mod phrase;
+mod ranks;
+#[cfg(test)]
+mod tests;
+pub(crate) mod upload;
+mod url;
+
+pub(crate) use defaults::Defaults;
+pub(crate) use hosts::may_carry_token;
+pub(crate) use identity::{identity_of, whole_identity_of};
+pub(crate) use multipart::encode_multipart;
+
+use ::url::Url;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use url::Url;
 
 use crate::cache::Identity;
 use crate::request::{Options, Upload};
+use crate::secret::mask_url;
+use crate::{Error, Request};
+
+/// The words of iNaturalist's parameters: which names take one of a few values, which take dates, and what ranks there are.
+pub mod vocabulary {
+    pub use super::choices::{CHOICES, choices_of};
+    pub use super::dates::DATE_PARAMS;
+    pub use super::params::OPTION_NAMES;
+    pub use super::ranks::{RANK_ALIASES, RANK_PARAMS, RANKS};
+}
 
 /// A request as it will be sent. It can be kept, looked at, and sent again.
 #[doc(alias = "PreparedRequest")]
+#[doc(alias = "prepare_inat_request")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Prepared {
@@ -44,4 +78,52 @@ pub enum Payload {
         /// Files, in order.
         files: Vec<Upload>,
     },
+}
+
+/// Turns a request into what will be sent, or says everything that is wrong with it.
+///
+/// The reference knows this as `prepare_inat_request`.
+pub(crate) fn prepare(request: &Request, defaults: &Defaults) -> Result<Prepared, Error> {
+    let method = method(&request.method)?;
+    let resolved = url::resolve(&request.target, &defaults.base)?;
+    let masked = mask_url(&resolved.url);
+    let name = method.to_string();
+    assemble(request, defaults, method, resolved).map_err(|error| error.about(&name, masked))
+}
+
+fn assemble(
+    request: &Request,
+    defaults: &Defaults,
+    method: Method,
+    resolved: url::Resolved,
+) -> Result<Prepared, Error> {
+    let url::Resolved { mut url, basic } = resolved;
+    if let Some(segment) = ids::segment(&request.ids, request.allow_str_ids)? {
+        url::append(&mut url, &segment);
+    }
+    let mut options = request.options.clone();
+    let translated =
+        params::translate(&request.query, &defaults.zone, hosts::speaks_inaturalist(&url, &defaults.base))?;
+    if translated.dry_run && options.dry_run.is_none() {
+        options.dry_run = Some(true);
+    }
+    if !translated.pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(&translated.pairs);
+    }
+    let body = body::encode(&request.body)?;
+    let headers = fields::assemble(request, defaults, &url, basic, &body.content_type)?;
+    let identity = if defaults.credentials_whole { whole_identity_of(&headers) } else { identity_of(&headers) };
+    Ok(Prepared { method, url, headers, payload: body.payload, identity, options })
+}
+
+/// Methods are case-sensitive (RFC 9110 §9.1), but nobody who writes `get` means anything but `GET`.
+fn method(text: &str) -> Result<Method, Error> {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    let text = text.trim();
+    let known = KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(text)).unwrap_or(text);
+    Method::from_bytes(known.as_bytes()).map_err(|_| {
+        // Not shown: a text with spaces in it may be anything, a header line with a secret for example.
+        Error::invalid("the method is not one word of letters, digits and signs (RFC 9110 §9.1)")
+            .with_hint("name a method such as GET, POST, PUT or DELETE")
+    })
 }

@@ -1,6 +1,7 @@
 //! Names of resources.
 
 /// One id, or several in one text, as in `"1,2,3"`.
+#[doc(alias = "convert_url_ids")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Id {
     /// A whole number.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cache::Lifetime;
 
 /// What a request may say about its own handling. The defaults leave everything to the session.
+#[allow(clippy::struct_excessive_bools, reason = "switches of the reference, each on its own")]
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Options {

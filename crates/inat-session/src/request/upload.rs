@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 /// The largest file iNaturalist takes, in bytes. Larger ones are refused before anything is sent.
-#[doc(alias = "MAX_UPLOAD_SIZE")]
+#[doc(alias = "MAX_FILESIZE")]
 pub const MAX_UPLOAD: u64 = 20_000_000;
 
 /// A file to upload: where its bytes come from, and what it is called.
@@ -17,6 +17,7 @@ pub const MAX_UPLOAD: u64 = 20_000_000;
 /// let sound = Upload::bytes("owl.wav", &b"RIFF"[..]).field("sound");
 /// assert_eq!(sound.field, "sound");
 /// ```
+#[doc(alias = "ensure_file_obj")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upload {

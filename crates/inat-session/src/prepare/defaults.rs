@@ -1,0 +1,48 @@
+//! What a session gives to every request.
+
+use jiff::tz::TimeZone;
+use url::Url;
+
+use crate::Token;
+
+/// What a session gives to every request that does not say otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Defaults {
+    /// Where relative paths start; [`Defaults::BASE`] unless set. Credentials in it become an `Authorization` field.
+    pub(crate) base: Url,
+    /// The `User-Agent`.
+    pub(crate) user_agent: String,
+    /// Who asks. Sent only where a token may go, and silently left out elsewhere.
+    pub(crate) token: Option<Token>,
+    /// Fields of every request. `Authorization` and `Cookie` among them go where the token may go, and nowhere else.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The zone of days and times that name none.
+    pub(crate) zone: TimeZone,
+    /// Takes credentials whole, instead of trusting the owner a JWT names. A program that serves others has to.
+    pub(crate) credentials_whole: bool,
+}
+
+impl Defaults {
+    /// The API's first version, the one with full records.
+    pub(crate) const BASE: &str = "https://api.inaturalist.org/v1/";
+
+    /// How this library names itself.
+    pub(crate) const USER_AGENT: &str =
+        concat!("inat-session/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+}
+
+impl Default for Defaults {
+    /// Anonymous, at [`Defaults::BASE`], in the zone of this machine.
+    fn default() -> Self {
+        #[allow(clippy::expect_used, reason = "a constant, and a test parses it")]
+        let base = Url::parse(Self::BASE).expect("the base is a URL");
+        Self {
+            base,
+            user_agent: Self::USER_AGENT.to_owned(),
+            token: None,
+            headers: Vec::new(),
+            zone: TimeZone::system(),
+            credentials_whole: false,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Where a request goes.
+
+use data_encoding::BASE64;
+use http::HeaderValue;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::path::Stage;
+use crate::secret::mask_text;
+use crate::{Error, Kind};
+
+/// A URL without fragment and credentials, and the credentials.
+pub(super) struct Resolved {
+    pub(super) url: Url,
+    /// User and password of the URL, as an `Authorization` field. A URL is logged, stored and passed on; a field is not.
+    pub(super) basic: Option<HeaderValue>,
+}
+
+/// Resolves a target against the base: an absolute URL stands as it is, anything else is a path below the base, with or
+/// without a slash in front. A path that begins with a version (`v2/taxa`) replaces the base's version.
+pub(super) fn resolve(target: &str, base: &Url) -> Result<Resolved, Error> {
+    let target = target.trim();
+    if target.chars().any(char::is_control) {
+        return Err(malformed("the URL has control characters in it"));
+    }
+    let text = match scheme(target) {
+        Some((scheme, rest)) => absolute(scheme, rest, target)?,
+        None => below(base, target)?,
+    };
+    let mut url = Url::parse(&text).map_err(|error| malformed(format!("`{}` is no URL: {error}", shown(target))))?;
+    url.set_fragment(None);
+    let basic = take_credentials(&mut url)?;
+    Ok(Resolved { url, basic })
+}
+
+/// Makes `segment`, already encoded, the last one of the path.
+pub(super) fn append(url: &mut Url, segment: &str) {
+    let path = format!("{}/{segment}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+}
+
+/// The scheme and what follows its colon (RFC 3986 §3.1). The first segment of a relative path has no colon (§4.2).
+fn scheme(target: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = target.split_once(':')?;
+    let mut letters = scheme.chars();
+    let first = letters.next()?;
+    let rest_fits = letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    (first.is_ascii_alphabetic() && rest_fits).then_some((scheme, rest))
+}
+
+fn absolute(scheme: &str, rest: &str, target: &str) -> Result<String, Error> {
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        let shown: String = scheme.chars().take(20).collect();
+        return Err(malformed(format!("`{shown}:` is neither http nor https")));
+    }
+    // A lenient parser would make a host of whatever follows `https:`, and send it the token.
+    if !rest.starts_with("//") || rest.starts_with("///") {
+        return Err(malformed(format!("`{}` has no `//host` after its scheme", shown(target))));
+    }
+    Ok(target.to_owned())
+}
+
+/// Built as text, not joined: joining takes `//host` and `\\host` for another host.
+fn below(base: &Url, target: &str) -> Result<String, Error> {
+    if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+        let error = Error::new(Stage::Prepare, Kind::Config("the base is not an http or https URL".to_owned()));
+        return Err(error.with_hint("set a base such as https://api.inaturalist.org/v1/"));
+    }
+    if target.starts_with("//") {
+        return Err(malformed(format!("`{}` may mean a host or a path", shown(target))));
+    }
+    let target = target.strip_prefix('/').unwrap_or(target);
+    let first = target.split(['/', '?', '#']).next().unwrap_or_default();
+    let mut root = base.clone();
+    root.set_query(None);
+    root.set_fragment(None);
+    let mut path = root.path().trim_matches('/').to_owned();
+    if is_version(first) {
+        let (parent, last) = path.rsplit_once('/').unwrap_or(("", &path));
+        if is_version(last) {
+            path = parent.to_owned();
+        }
+    }
+    root.set_path(&path);
+    let root = root.as_str().trim_end_matches('/');
+    Ok(format!("{root}/{target}"))
+}
+
+fn is_version(segment: &str) -> bool {
+    segment
+        .strip_prefix('v')
+        .is_some_and(|number| !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Moves user and password out of the URL (RFC 7617).
+fn take_credentials(url: &mut Url) -> Result<Option<HeaderValue>, Error> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let mut credentials = percent_decode_str(url.username()).collect::<Vec<u8>>();
+    if credentials.contains(&b':') {
+        return Err(malformed("the user name in the URL has a colon in it, which RFC 7617 does not allow"));
+    }
+    credentials.push(b':');
+    credentials.extend(percent_decode_str(url.password().unwrap_or_default()));
+    // Neither fails on a URL with a host, and only such a one has credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(&credentials)));
+    let mut value = value.map_err(|_| malformed("the credentials in the URL cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// A target as an error may show it: no query, no fragment, no credentials, no more than a line.
+fn shown(target: &str) -> String {
+    let plain = target.split(['?', '#']).next().unwrap_or_default();
+    let (start, rest) = plain.split_once("//").map_or(("", plain), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let slashes = if plain.contains("//") { "//" } else { "" };
+    let shown: String = format!("{start}{slashes}{rest}").chars().take(120).collect();
+    mask_text(&shown)
+}
+
+fn malformed(message: impl Into<String>) -> Error {
+    Error::invalid(message)
+        .with_hint("give a path such as `observations`, or a whole URL that begins with https:// or http://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(base: &str, target: &str) -> String {
+        resolve(target, &Url::parse(base).unwrap()).unwrap().url.to_string()
+    }
+
+    #[test]
+    fn paths_start_at_the_base() {
+        let table = [
+            ("https://api.inaturalist.org/v1/", "observations", "https://api.inaturalist.org/v1/observations"),
+            ("https://api.inaturalist.org/v1", "observations", "https://api.inaturalist.org/v1/observations"),
+            ("https://api.inaturalist.org/v1", "/taxa/1?a=b#c", "https://api.inaturalist.org/v1/taxa/1?a=b"),
+            ("https://api.inaturalist.org/v1/", "v2/taxa", "https://api.inaturalist.org/v2/taxa"),
+            ("https://api.inaturalist.org/v1/", "/v2/taxa", "https://api.inaturalist.org/v2/taxa"),
+            ("https://api.inaturalist.org/v1/", "v1/taxa", "https://api.inaturalist.org/v1/taxa"),
+            ("https://api.inaturalist.org/v1/", "v2?x", "https://api.inaturalist.org/v2?x"),
+            ("https://api.inaturalist.org/v2/", "v1/taxa", "https://api.inaturalist.org/v1/taxa"),
+            ("https://api.inaturalist.org/v1/", "vision/1", "https://api.inaturalist.org/v1/vision/1"),
+            ("http://127.0.0.1:8787", "v2/taxa", "http://127.0.0.1:8787/v2/taxa"),
+            ("http://127.0.0.1:8787/inat/v1/", "v2/taxa", "http://127.0.0.1:8787/inat/v2/taxa"),
+            ("http://127.0.0.1:8787/", "taxa", "http://127.0.0.1:8787/taxa"),
+            ("http://h/v1?key=1", "taxa", "http://h/v1/taxa"),
+            ("https://api.inaturalist.org/v1/", "", "https://api.inaturalist.org/v1/"),
+            (
+                "https://api.inaturalist.org/v1/",
+                "\\\\evil.example/x",
+                "https://api.inaturalist.org/v1///evil.example/x",
+            ),
+            ("https://api.inaturalist.org/v1/", "a b", "https://api.inaturalist.org/v1/a%20b"),
+            ("https://api.inaturalist.org/v1/", "HTTP://H.org:80/x?q=%20#f", "http://h.org/x?q=%20"),
+            ("https://api.inaturalist.org/v1/", " https://h.org/a\n", "https://h.org/a"),
+        ];
+        for (base, target, expected) in table {
+            assert_eq!(at(base, target), expected, "{target} at {base}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_url_is_refused_without_its_secrets() {
+        let base = Url::parse("https://api.inaturalist.org/v1/").unwrap();
+        for target in [
+            "ftp://h/T0P",
+            "file:///T0P",
+            "javascript:T0P",
+            "https:h/?token=T0P",
+            "https:///h?token=T0P",
+            "https://me:T0P@h:port/x?token=T0P",
+            "https://?T0P",
+            "//evil.example/?T0P",
+            "ob\u{0}servations?T0P",
+            "obser\nvations",
+            "localhost:8080/x",
+        ] {
+            let error = resolve(target, &base).err().unwrap_or_else(|| panic!("{target}"));
+            assert!(matches!(error.kind(), Kind::Invalid(_)));
+            assert!(error.hint().is_some());
+            assert!(!format!("{error} {error:?}").contains("T0P"), "{error}");
+        }
+    }
+
+    #[test]
+    fn credentials_leave_the_url() {
+        let base = Url::parse("https://api.inaturalist.org/v1/").unwrap();
+        let resolved = resolve("https://me%40x:p%20w@h.org/a", &base).unwrap();
+        assert_eq!(resolved.url.as_str(), "https://h.org/a");
+        let basic = resolved.basic.unwrap();
+        assert!(basic.is_sensitive());
+        assert_eq!(basic, format!("Basic {}", BASE64.encode(b"me@x:p w")));
+        assert!(resolve("https://a%3Ab:c@h.org/", &base).is_err());
+    }
+}
