@@ -1,0 +1,86 @@
+//! Which requests count together.
+
+use url::Url;
+
+use super::limits::Limits;
+
+/// Where a request counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Bucket {
+    /// The name its slots are written down under.
+    pub(super) name: String,
+    /// Whether its host serves media: its rates may be others, and its bytes count.
+    pub(super) media: bool,
+}
+
+/// The bucket of a URL: its host and port, as in the original, except that iNaturalist's own hosts share one. Two users or
+/// two home folders have two files, and so two budgets; the server sees one address and adds them up.
+pub(super) fn of(url: &Url, limits: &Limits) -> Bucket {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let is = |hosts: &[String]| url.port().is_none() && hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+    let media = is(&limits.media_hosts);
+    let name = if !limits.per_host {
+        "all".to_owned()
+    } else if is(&limits.inat_hosts) {
+        "inaturalist".to_owned()
+    } else {
+        match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    };
+    Bucket { name: named(&name, limits), media: media && limits.per_host }
+}
+
+/// The media hosts' bytes are counted together: the server's rule names no host.
+pub(super) fn of_bytes(url: &Url, limits: &Limits) -> Option<String> {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let media = limits.media_hosts.iter().any(|known| {
+        known.eq_ignore_ascii_case(host) || url.port().is_some_and(|port| *known == format!("{host}:{port}"))
+    });
+    (media && !limits.bytes.is_unlimited()).then(|| named("media", limits))
+}
+
+/// A bucket's name with the user's prefix.
+pub(super) fn named(name: &str, limits: &Limits) -> String {
+    match &limits.bucket_name {
+        Some(prefix) => format!("{prefix}:{name}"),
+        None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        let limits = Limits::default();
+        let table = [
+            ("https://api.inaturalist.org/v1/taxa", "inaturalist", false),
+            ("https://www.inaturalist.org/oauth/token", "inaturalist", false),
+            ("https://WWW.iNaturalist.org./x", "inaturalist", false),
+            ("https://api.inaturalist.org:8443/v1", "api.inaturalist.org:8443", false),
+            ("https://static.inaturalist.org/photos/1.jpg", "static.inaturalist.org", true),
+            ("https://inaturalist-open-data.s3.amazonaws.com/1", "inaturalist-open-data.s3.amazonaws.com", true),
+            ("http://127.0.0.1:4000/v1/taxa", "127.0.0.1:4000", false),
+            ("http://[::1]:4000/v1/taxa", "[::1]:4000", false),
+            ("https://example.org:443/", "example.org", false),
+            ("https://evil-api.inaturalist.org.example/", "evil-api.inaturalist.org.example", false),
+        ];
+        for (url, name, media) in table {
+            let bucket = of(&Url::parse(url).unwrap(), &limits);
+            assert_eq!(bucket, Bucket { name: name.to_owned(), media }, "{url}");
+        }
+    }
+
+    #[test]
+    fn prefix_and_one_for_all() {
+        let url = Url::parse("https://static.inaturalist.org/1").unwrap();
+        let limits = Limits { bucket_name: Some("atlas".to_owned()), ..Limits::default() };
+        assert_eq!(of(&url, &limits).name, "atlas:static.inaturalist.org");
+        assert_eq!(of_bytes(&url, &limits).unwrap(), "atlas:media");
+        let limits = Limits { per_host: false, ..limits };
+        assert_eq!(of(&url, &limits), Bucket { name: "atlas:all".to_owned(), media: false });
+    }
+}

@@ -1,0 +1,566 @@
+//! The async face: from a URL to a permit.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::bucket::{self, Bucket};
+use super::bytes::{ByteAsk, ByteSlot, ReservedBytes};
+use super::ledger::{Ask, Confirmed, Ledger, LedgerError, Reserved, Slot, Why};
+use super::limits::Limits;
+use super::memory::MemoryLedger;
+use super::penalty::{Penalty, Stop};
+use super::rate::Window;
+use super::refresh;
+use super::report::{self, BucketReport};
+use super::turn::{Head, Turn};
+use crate::{Clock, Timestamp};
+
+/// After a refusal that names no time.
+const THROTTLED: Duration = Duration::from_secs(60);
+/// `Retry-After: 0` is not taken at its word: several requests in flight would halve the rate several times.
+const LEAST_STOP: Duration = Duration::from_secs(1);
+
+/// Hands out permits to send. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Limiter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    clock: Clock,
+    ledger: Arc<dyn Ledger>,
+    /// For buckets without limits: the server's refusals are still obeyed, and no file is opened.
+    aside: Arc<dyn Ledger>,
+    desks: Mutex<HashMap<Bucket, Arc<Desk>>>,
+}
+
+/// What this process knows of a bucket.
+#[derive(Debug)]
+struct Desk {
+    name: String,
+    windows: Vec<Window>,
+    ledger: Arc<dyn Ledger>,
+    turn: Turn,
+    /// How late a request may leave after its slot.
+    grace: Duration,
+    /// Whether the rate was reduced when last seen, so that a success is worth telling the ledger.
+    slow: AtomicBool,
+}
+
+/// How long a caller is ready to wait. The default is as long as it takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    /// At most this long.
+    pub max_delay: Option<Duration>,
+    /// At most until then.
+    pub until: Option<Timestamp>,
+}
+
+/// The right to send one request.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Permit {
+    /// How long the caller waited for it.
+    pub waited: Duration,
+    /// When it was given.
+    pub at: Timestamp,
+    /// Send before this, or ask again: later would be too close to the next request at the server.
+    pub leave_by: Timestamp,
+    /// The share of the limits in force: below 1 after a refusal of the server.
+    pub rate_share: f64,
+    slot: Option<Slot>,
+}
+
+/// The right to read a body from a media host.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct BytePermit {
+    /// How long the caller waited for it.
+    pub waited: Duration,
+    slot: Option<(String, ByteSlot)>,
+}
+
+/// A wait that has begun.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// When it ends, as far as is known now.
+    pub until: Timestamp,
+    /// Why.
+    pub why: WaitReason,
+}
+
+/// Why a request waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// This window is full.
+    Rate(super::WindowName),
+    /// This window has room, but the server refused lately and the rate is reduced.
+    Halved(super::WindowName),
+    /// The server said how long to wait, with this status.
+    ServerSaidWait(u16),
+    /// The server said "too fast" with this status.
+    Throttled(u16),
+    /// The server showed its block page.
+    BlockPage,
+    /// Others are first: in this process (so many), or in another (`0`).
+    Turn(u64),
+    /// The budget's file was lost, and every window may be full.
+    LedgerLost,
+    /// The byte budget is full.
+    Bytes,
+}
+
+/// Why there is no permit. Nothing was consumed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The wait would be longer than allowed.
+    #[error("the budget has no slot until {until}")]
+    TooLong {
+        /// When there would be one.
+        until: Timestamp,
+    },
+    /// The server asked for a longer pause than [`Limits::retry_after_cap`].
+    #[error("the server answered {status} and asks to come back at {until}")]
+    RetryAfter {
+        /// When it may be asked again.
+        until: Timestamp,
+        /// The status it came with.
+        status: u16,
+    },
+    /// The server showed its block page: write to help@inaturalist.org.
+    #[error("the server has blocked this address; nothing is sent until {until}")]
+    Blocked {
+        /// Until when nothing is sent.
+        until: Timestamp,
+    },
+    /// The budget cannot be kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server answered.
+    Fine,
+    /// The server refused: a status of [`Limits::limit_statuses`], or any with `Retry-After`.
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// Its `Retry-After`.
+        retry_after: Option<RetryAfter>,
+    },
+    /// The server showed its block page.
+    Blocked,
+}
+
+/// A `Retry-After` field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// Seconds.
+    In(Duration),
+    /// A date.
+    At(Timestamp),
+}
+
+/// What a report led to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reported {
+    /// Until when the bucket is stopped, for all processes.
+    pub stopped_until: Option<Timestamp>,
+    /// Whether that is longer than [`Limits::retry_after_cap`]: don't sit through it.
+    pub beyond_cap: bool,
+    /// The share of the limits in force.
+    pub rate_share: f64,
+}
+
+impl Limiter {
+    /// A limiter over this ledger. Nothing is opened yet.
+    pub fn new(limits: Limits, ledger: Arc<dyn Ledger>, clock: Clock) -> Self {
+        let aside = Arc::new(MemoryLedger::new(clock.clone()));
+        Self(Arc::new(Inner { limits, clock, ledger, aside, desks: Mutex::default() }))
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Reserves the earliest legal slot and sleeps until it; the caller then sends at once. `on_wait` hears why and until when,
+    /// each time that changes.
+    ///
+    /// A dropped future hands its slot back where nobody has reserved after it.
+    pub async fn acquire(
+        &self,
+        url: &Url,
+        patience: Patience,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<Permit, Refusal> {
+        let desk = self.desk(url);
+        let clock = &self.0.clock;
+        let (started, now) = (clock.monotonic(), clock.now());
+        let until = self.latest(&patience, now);
+        if desk.windows.is_empty() {
+            return self.unlimited(&desk, until, started, on_wait).await;
+        }
+        let front = self.turn(&desk, until, on_wait).await?;
+        loop {
+            let held = self.reserve(&desk, until).await?;
+            let stands = self.keep(&desk, &front, &held, on_wait).await?;
+            let Some(slot) = held.spent().filter(|_| stands) else { continue };
+            let at = clock.now();
+            return Ok(Permit {
+                waited: clock.monotonic().saturating_sub(started),
+                at,
+                leave_by: at.plus(desk.grace),
+                rate_share: slot.share,
+                slot: Some(slot),
+            });
+        }
+    }
+
+    /// How long a request would wait. Takes nothing, and creates no file.
+    pub fn forecast(&self, url: &Url) -> Result<Duration, Refusal> {
+        let desk = self.desk(url);
+        let ask = Ask { max_told: Some(self.0.limits.retry_after_cap), ..Ask::new(&desk.name, &desk.windows) };
+        let reserved = desk.ledger.forecast(&ask, desk.turn.waiting())?;
+        Ok(granted(reserved, self.0.clock.now())?.wait)
+    }
+
+    /// Tells the budget what became of a request. A refusal stops the bucket for all processes, and slows it down.
+    pub async fn report(&self, url: &Url, outcome: Outcome) -> Result<Reported, Refusal> {
+        let desk = self.desk(url);
+        let Some(penalty) = self.penalty(&desk, outcome) else {
+            let share = if desk.slow.load(Ordering::Relaxed) {
+                let told = Arc::clone(&desk);
+                let share = off_thread(move || told.ledger.succeed(&told.name)).await?;
+                desk.slow.store(share < 1.0, Ordering::Relaxed);
+                share
+            } else {
+                1.0
+            };
+            return Ok(Reported { stopped_until: None, beyond_cap: false, rate_share: share });
+        };
+        let told = Arc::clone(&desk);
+        let (stopped, share) = off_thread(move || told.ledger.refuse(&told.name, &penalty)).await?;
+        desk.slow.store(share < 1.0, Ordering::Relaxed);
+        let named = matches!(penalty.stop, Stop::Told(_));
+        Ok(Reported {
+            stopped_until: (!stopped.is_zero()).then(|| self.0.clock.now().plus(stopped)),
+            beyond_cap: named && penalty.length > self.0.limits.retry_after_cap,
+            rate_share: share,
+        })
+    }
+
+    /// Hands a permit back that was not used. `false` when others have reserved after it: then it stays used.
+    pub async fn give_back(&self, url: &Url, permit: Permit) -> Result<bool, LedgerError> {
+        let Some(slot) = permit.slot else { return Ok(false) };
+        step(&self.desk(url), move |desk, at_once| desk.ledger.release(&desk.name, &slot, at_once)).await
+    }
+
+    /// How every bucket stands.
+    pub fn budget(&self) -> Result<Vec<BucketReport>, LedgerError> {
+        let Inner { limits, clock, ledger, aside, .. } = &*self.0;
+        let media: Vec<String> = limits.media_hosts.iter().map(|host| bucket::named(host, limits)).collect();
+        let bytes = bucket::named("media", limits);
+        let mut reports = Vec::new();
+        let limited = if limits.is_unlimited() { Vec::new() } else { ledger.buckets()? };
+        for (ledger, name) in
+            limited.into_iter().map(|name| (ledger, name)).chain(aside.buckets()?.into_iter().map(|name| (aside, name)))
+        {
+            let counts_bytes = name == bytes;
+            let windows = if counts_bytes { Vec::new() } else { limits.windows(media.contains(&name)) };
+            let account = ledger.account(&Ask::new(&name, &windows))?;
+            reports.push(report::bucket(account, &windows, counts_bytes.then_some(limits.bytes), clock.now()));
+        }
+        Ok(reports)
+    }
+
+    /// The version to ask an endpoint with to be sure of a fresh answer: the lowest one not used for it in the last 122 s, by
+    /// any process. `None` means that no version is needed.
+    #[doc(alias = "get_refresh_params")]
+    pub fn refresh_version(&self, endpoint: &str) -> Result<Option<u32>, LedgerError> {
+        let ledger = if self.0.limits.is_unlimited() { &self.0.aside } else { &self.0.ledger };
+        ledger.refresh_version(endpoint, refresh::HOLD)
+    }
+
+    /// Reserves the bytes of a body from a media host, and sleeps until they fit. For other hosts it does nothing.
+    pub async fn reserve_bytes(
+        &self,
+        url: &Url,
+        expected: Option<u64>,
+        patience: Patience,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<BytePermit, Refusal> {
+        let clock = &self.0.clock;
+        let started = clock.monotonic();
+        let Some(bucket) = bucket::of_bytes(url, &self.0.limits) else {
+            return Ok(BytePermit { waited: Duration::ZERO, slot: None });
+        };
+        let until = self.latest(&patience, clock.now());
+        let (ledger, limits, name) = (Arc::clone(&self.0.ledger), self.0.limits.bytes, bucket.clone());
+        let max_wait = until.map(|until| until.since(clock.now()));
+        let reserved =
+            off_thread(move || ledger.reserve_bytes(&ByteAsk { bucket: &name, limits, expected, max_wait })).await?;
+        match reserved {
+            ReservedBytes::TooLong { wait } => Err(Refusal::TooLong { until: clock.now().plus(wait) }),
+            ReservedBytes::Slot(slot) => {
+                if !slot.wait.is_zero() {
+                    let until = clock.now().plus(slot.wait);
+                    on_wait(&Wait { until, why: WaitReason::Bytes });
+                    clock.sleep_until(until).await;
+                }
+                Ok(BytePermit { waited: clock.monotonic().saturating_sub(started), slot: Some((bucket, slot)) })
+            }
+        }
+    }
+
+    /// Replaces the bytes reserved by those that were read, however the transfer ended.
+    pub async fn settle_bytes(&self, permit: BytePermit, actual: u64) -> Result<(), LedgerError> {
+        let Some((bucket, slot)) = permit.slot else { return Ok(()) };
+        if slot.bytes == actual {
+            return Ok(());
+        }
+        let ledger = Arc::clone(&self.0.ledger);
+        off_thread(move || ledger.settle_bytes(&bucket, &slot, actual)).await
+    }
+
+    /// Closes the ledger's files. Requests for permits fail from now on.
+    pub fn close(&self) {
+        self.0.ledger.close();
+        self.0.aside.close();
+    }
+
+    fn desk(&self, url: &Url) -> Arc<Desk> {
+        let inner = &*self.0;
+        let bucket = bucket::of(url, &inner.limits);
+        let mut desks = inner.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(desk) = desks.get(&bucket) {
+            return Arc::clone(desk);
+        }
+        let windows = inner.limits.windows(bucket.media);
+        let ledger = if windows.is_empty() { &inner.aside } else { &inner.ledger };
+        let desk = Arc::new(Desk {
+            name: bucket.name.clone(),
+            grace: windows.iter().map(Window::grace).min().unwrap_or(Duration::MAX),
+            windows,
+            ledger: Arc::clone(ledger),
+            turn: Turn::new(),
+            slow: AtomicBool::new(false),
+        });
+        desks.insert(bucket, Arc::clone(&desk));
+        desk
+    }
+
+    /// The last moment a caller is ready to wait for.
+    fn latest(&self, patience: &Patience, now: Timestamp) -> Option<Timestamp> {
+        let delays = [patience.max_delay, self.0.limits.max_delay].into_iter().flatten();
+        delays.map(|delay| now.plus(delay)).chain(patience.until).min()
+    }
+
+    async fn turn<'a>(
+        &self,
+        desk: &'a Desk,
+        until: Option<Timestamp>,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<Head<'a>, Refusal> {
+        if let Some(front) = desk.turn.try_take() {
+            return Ok(front);
+        }
+        // Others are first. What they will need at least is clear already, and so is a wait that would be too long.
+        let ahead = desk.turn.waiting();
+        let ask = self.ask(&desk.name, &desk.windows, until, false);
+        let expected = granted(desk.ledger.forecast(&ask, ahead)?, self.0.clock.now())?;
+        on_wait(&Wait { until: self.0.clock.now().plus(expected.wait), why: WaitReason::Turn(ahead + 1) });
+        desk.turn.take(until).await.map_err(|until| Refusal::TooLong { until })
+    }
+
+    fn ask<'a>(&self, bucket: &'a str, windows: &'a [Window], until: Option<Timestamp>, at_once: bool) -> Ask<'a> {
+        let max_wait = until.map(|until| until.since(self.0.clock.now()));
+        Ask { bucket, windows, max_wait, max_told: Some(self.0.limits.retry_after_cap), at_once }
+    }
+
+    /// Reserves, on this thread if nobody holds the ledger, else on one that may wait.
+    async fn reserve(&self, desk: &Arc<Desk>, until: Option<Timestamp>) -> Result<Held, Refusal> {
+        let limiter = self.clone();
+        step(desk, move |desk, at_once| {
+            let before = limiter.0.clock.monotonic();
+            let ask = limiter.ask(&desk.name, &desk.windows, until, at_once);
+            let reserved = desk.ledger.reserve(&ask)?;
+            Ok(granted(reserved, limiter.0.clock.now()).map(|slot| {
+                desk.slow.store(slot.share < 1.0, Ordering::Relaxed);
+                Held { desk: Arc::clone(desk), slot: Some(slot), before, after: limiter.0.clock.monotonic() }
+            }))
+        })
+        .await?
+    }
+
+    /// Sleeps until the slot, and asks the ledger whether it still stands. `false`: reserve another.
+    async fn keep(
+        &self,
+        desk: &Arc<Desk>,
+        front: &Head<'_>,
+        kept: &Held,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<bool, LedgerError> {
+        let Some(slot) = kept.slot else { return Ok(false) };
+        let clock = &self.0.clock;
+        // Never early: counted from after the reservation. Late when in doubt: counted from before it.
+        let due = clock.now().plus(kept.after.saturating_add(slot.wait).saturating_sub(clock.monotonic()));
+        if !slot.wait.is_zero() {
+            front.sleeps_until(due);
+            on_wait(&Wait { until: due, why: reason(slot.why) });
+            clock.sleep_until(due).await;
+        }
+        loop {
+            // One of the two clocks stands still while the machine is suspended; the other may be set.
+            let overdue = clock.monotonic().saturating_sub(kept.before).saturating_sub(slot.wait);
+            let passed = overdue > desk.grace || clock.now() > due.plus(desk.grace);
+            if slot.wait.is_zero() && !passed {
+                return Ok(true);
+            }
+            let confirmed = step(desk, move |desk, at_once| {
+                let ask = Ask { at_once, ..Ask::new(&desk.name, &desk.windows) };
+                desk.ledger.confirm(&ask, &slot)
+            });
+            match confirmed.await? {
+                Confirmed::Go => return Ok(true),
+                Confirmed::Gone => return Ok(false),
+                Confirmed::Early { wait } => clock.sleep(wait).await,
+            }
+        }
+    }
+
+    /// Without windows there are no slots; only a refusal of the server holds a request up.
+    async fn unlimited(
+        &self,
+        desk: &Desk,
+        until: Option<Timestamp>,
+        started: Duration,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<Permit, Refusal> {
+        let clock = &self.0.clock;
+        loop {
+            let ask = self.ask(&desk.name, &desk.windows, until, false);
+            let slot = granted(desk.ledger.reserve(&ask)?, clock.now())?;
+            let at = clock.now();
+            if slot.wait.is_zero() {
+                let waited = clock.monotonic().saturating_sub(started);
+                return Ok(Permit { waited, at, leave_by: Timestamp::MAX, rate_share: 1.0, slot: None });
+            }
+            on_wait(&Wait { until: at.plus(slot.wait), why: reason(slot.why) });
+            clock.sleep_until(at.plus(slot.wait)).await;
+        }
+    }
+
+    fn penalty(&self, desk: &Desk, outcome: Outcome) -> Option<Penalty> {
+        let limits = &self.0.limits;
+        let (status, retry_after) = match outcome {
+            Outcome::Fine => return None,
+            Outcome::Blocked => {
+                return Some(Penalty { stop: Stop::BlockPage, length: limits.blocked_for, halve: false });
+            }
+            Outcome::Refused { status, retry_after } => (status, retry_after),
+        };
+        let halve = limits.limit_statuses.contains(&status);
+        match retry_after {
+            Some(told) => {
+                let length = match told {
+                    RetryAfter::In(length) => length,
+                    RetryAfter::At(until) => until.since(self.0.clock.now()),
+                };
+                Some(Penalty { stop: Stop::Told(status.as_u16()), length: length.max(LEAST_STOP), halve })
+            }
+            None if halve => {
+                let smallest = desk.windows.iter().map(|window| window.length).min().unwrap_or_default();
+                Some(Penalty { stop: Stop::Throttled(status.as_u16()), length: THROTTLED.max(smallest), halve })
+            }
+            None => None,
+        }
+    }
+}
+
+/// A slot that is handed back unless it is used.
+#[derive(Debug)]
+struct Held {
+    desk: Arc<Desk>,
+    slot: Option<Slot>,
+    /// The process's time before and after the reservation was made.
+    before: Duration,
+    after: Duration,
+}
+
+impl Held {
+    /// Used, or no longer ours.
+    fn spent(mut self) -> Option<Slot> {
+        self.slot.take()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(slot) = self.slot.take() else { return };
+        let busy = matches!(self.desk.ledger.release(&self.desk.name, &slot, true), Err(LedgerError::Busy));
+        // A slot that cannot be handed back stays used, which is never one too many.
+        if let (true, Ok(runtime)) = (busy, Handle::try_current()) {
+            let desk = Arc::clone(&self.desk);
+            drop(runtime.spawn_blocking(move || desk.ledger.release(&desk.name, &slot, false)));
+        }
+    }
+}
+
+/// A slot, or the refusal that the ledger's answer amounts to.
+fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
+    match reserved {
+        Reserved::Slot(slot) => Ok(slot),
+        Reserved::TooLong { wait, .. } => Err(Refusal::TooLong { until: now.plus(wait) }),
+        Reserved::Told { wait, status } => Err(Refusal::RetryAfter { until: now.plus(wait), status }),
+        Reserved::Blocked { wait } => Err(Refusal::Blocked { until: now.plus(wait) }),
+    }
+}
+
+fn reason(why: Option<Why>) -> WaitReason {
+    match why {
+        Some(Why::Window(name)) => WaitReason::Rate(name),
+        Some(Why::Reduced(name)) => WaitReason::Halved(name),
+        Some(Why::Stopped(Stop::Told(status))) => WaitReason::ServerSaidWait(status),
+        Some(Why::Stopped(Stop::Throttled(status))) => WaitReason::Throttled(status),
+        Some(Why::Stopped(Stop::BlockPage)) => WaitReason::BlockPage,
+        Some(Why::Lost) => WaitReason::LedgerLost,
+        Some(Why::Queue) | None => WaitReason::Turn(0),
+    }
+}
+
+/// One step of the ledger: on this thread when it is free, which takes microseconds, else on a thread that may wait.
+async fn step<T: Send + 'static>(
+    desk: &Arc<Desk>,
+    work: impl Fn(&Arc<Desk>, bool) -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    match work(desk, true) {
+        Err(LedgerError::Busy) => {
+            let desk = Arc::clone(desk);
+            off_thread(move || work(&desk, false)).await
+        }
+        done => done,
+    }
+}
+
+/// Runs on a thread that may wait; on this one where there is no runtime.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    match Handle::try_current() {
+        Ok(runtime) => match runtime.spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => Err(LedgerError::Other(format!("the budget's thread failed: {error}"))),
+        },
+        Err(_) => work(),
+    }
+}

@@ -1,0 +1,1 @@
+//! A time that does not jump when somebody sets the clock.

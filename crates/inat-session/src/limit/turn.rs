@@ -1,0 +1,95 @@
+//! One queue per process and bucket: at most one reservation of the future at a time.
+//!
+//! Without it a bulk job of 100 tasks would reserve 100 slots ahead, and a person's single request in another process would
+//! wait for all of them. With it the job holds one slot of the future, its other tasks wait here, in order, and know nothing
+//! of the ledger. **The bound:** a newcomer waits for at most one slot per other process, and then for its own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::{Either, select};
+use tokio::sync::{Mutex, MutexGuard, watch};
+
+use crate::Timestamp;
+
+/// The queue of one bucket.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// tokio's mutex is fair: first come, first served.
+    head: Mutex<()>,
+    /// Until when the head of the queue sleeps.
+    sleeping: watch::Sender<Timestamp>,
+    waiting: AtomicU64,
+}
+
+/// The right to reserve. The next one gets it when this is dropped.
+pub(super) struct Head<'a> {
+    _guard: MutexGuard<'a, ()>,
+    turn: &'a Turn,
+}
+
+impl Turn {
+    pub(super) fn new() -> Self {
+        Self { head: Mutex::new(()), sleeping: watch::Sender::new(Timestamp::EPOCH), waiting: AtomicU64::new(0) }
+    }
+
+    /// The right to reserve, when nobody waits for it.
+    pub(super) fn try_take(&self) -> Option<Head<'_>> {
+        self.head.try_lock().ok().map(|guard| Head { _guard: guard, turn: self })
+    }
+
+    /// How many wait behind the head.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the turn. Who must be gone by `until` gives up as soon as the head is known to sleep longer than that, and
+    /// learns until when: nobody waits for a deadline that cannot be kept, and no timer is needed.
+    pub(super) async fn take(&self, until: Option<Timestamp>) -> Result<Head<'_>, Timestamp> {
+        let _counted = Counted::new(&self.waiting);
+        let mut mine = std::pin::pin!(self.head.lock());
+        let Some(until) = until else { return Ok(Head { _guard: mine.await, turn: self }) };
+        let mut sleeping = self.sleeping.subscribe();
+        loop {
+            let asleep = *sleeping.borrow_and_update();
+            if asleep > until {
+                return Err(asleep);
+            }
+            let changed = std::pin::pin!(sleeping.changed());
+            match select(mine.as_mut(), changed).await {
+                Either::Left((guard, _)) => return Ok(Head { _guard: guard, turn: self }),
+                Either::Right((Ok(()), _)) => {}
+                Either::Right((Err(_), _)) => return Ok(Head { _guard: mine.await, turn: self }),
+            }
+        }
+    }
+}
+
+impl Head<'_> {
+    /// Tells the others until when this one sleeps.
+    pub(super) fn sleeps_until(&self, at: Timestamp) {
+        self.turn.sleeping.send_replace(at);
+    }
+}
+
+impl Drop for Head<'_> {
+    fn drop(&mut self) {
+        // What was known of this head means nothing for the next one.
+        self.turn.sleeping.send_if_modified(|at| std::mem::replace(at, Timestamp::EPOCH) != Timestamp::EPOCH);
+    }
+}
+
+/// Counts a waiter for as long as it waits, also when its future is dropped.
+struct Counted<'a>(&'a AtomicU64);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
