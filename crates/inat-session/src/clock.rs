@@ -88,6 +88,15 @@ impl Clock {
         self.sleep(at.since(self.now())).await;
     }
 
+    /// A time limit on something real, a socket or another process: ends after `limit`. A manual clock has no part in how
+    /// long real things take, so on it this never ends.
+    pub(crate) async fn expire(&self, limit: Duration) {
+        match &self.0 {
+            Kind::System => tokio::time::sleep(limit).await,
+            Kind::Manual(_) => std::future::pending().await,
+        }
+    }
+
     /// Waits without a runtime, on this thread: for bounded waits for a lock in code that is not async.
     pub(crate) fn pause(&self, duration: Duration) {
         match &self.0 {

@@ -71,7 +71,6 @@ impl Plan {
     }
 
     /// The request as a `curl` command line, masked.
-    #[doc(alias = "as_curl")]
     pub fn as_curl(&self) -> &str {
         &self.curl
     }

@@ -20,8 +20,10 @@ use crate::{Response, Timestamp};
 /// assert!(error.hint().is_some());
 /// # Ok::<(), inat_session::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
     stage: Stage,
@@ -33,7 +35,7 @@ struct Inner {
 }
 
 /// What went wrong.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Kind {
     /// The request itself is wrong, and was not sent. The text names every problem found.

@@ -7,13 +7,14 @@ mod write;
 pub(crate) use serve::Served;
 pub(crate) use write::Written;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::Timestamp;
 use crate::builder::{Filter, KeyOf};
-use crate::cache::{self, Asked, Entry, Hit, Key, Lookup, MissReason, Rules};
+use crate::cache::{self, Asked, Entry, Key, Lookup, MissReason, Rules};
 use crate::prepare::{Payload, Prepared};
 use crate::store::{Store, StoreError, Stored};
 
@@ -24,6 +25,10 @@ pub(crate) struct Shelf {
     read_only: bool,
     filter: Option<Filter>,
     key_of: Option<KeyOf>,
+    /// Where the file of the store is, if it is one: a plan must not make it.
+    file: Option<PathBuf>,
+    /// Keys whose last answer was not kept: twins would wait for each other in vain.
+    unshareable: quick_cache::sync::Cache<Key, ()>,
 }
 
 /// What the cache says about a request.
@@ -59,8 +64,34 @@ impl Shelf {
         read_only: bool,
         filter: Option<Filter>,
         key_of: Option<KeyOf>,
+        file: Option<PathBuf>,
     ) -> Self {
-        Self { store, rules, read_only, filter, key_of }
+        let unshareable = quick_cache::sync::Cache::new(1024);
+        Self { store, rules, read_only, filter, key_of, file, unshareable }
+    }
+
+    /// Whether the last answer of this key was not kept.
+    pub(crate) fn is_unshareable(&self, key: &Key) -> bool {
+        self.unshareable.get(key).is_some()
+    }
+
+    /// Notes whether an answer of this key was kept.
+    pub(crate) fn note_shareable(&self, key: &Key, kept: bool) {
+        match kept {
+            true => drop(self.unshareable.remove(key)),
+            false => self.unshareable.insert(*key, ()),
+        }
+    }
+
+    /// What a lookup would say, without making a file that is not there yet.
+    pub(crate) fn forecast(&self, prepared: &Prepared, now: Timestamp) -> Found {
+        if self.file.as_ref().is_some_and(|file| !file.exists()) {
+            return match cache::look(&asked(prepared), &[], &self.rules, now) {
+                Lookup::Refused(reason) => Found::Refused(reason),
+                _ => Found::Ask(Question::plain(None, MissReason::Uri)),
+            };
+        }
+        self.look(prepared, now)
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -111,7 +142,7 @@ impl Shelf {
     pub(crate) fn covers(&self, prepared: &Prepared) -> bool {
         let bypassed = self.rules.disabled || prepared.options.lifetime == Some(cache::Lifetime::DoNotCache);
         let keyless = matches!(prepared.payload, Payload::Multipart { .. });
-        !bypassed && !keyless && self.rules.allowable_methods.contains(cache::effective_method(&asked(prepared)))
+        !bypassed && !keyless && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
     }
 
     pub(crate) fn key(&self, prepared: &Prepared) -> Key {
@@ -121,7 +152,11 @@ impl Shelf {
         };
         match &self.key_of {
             None => Key::of(&asked(prepared), body, &prepared.identity, &self.rules),
-            Some(key_of) => Key::named(&key_of(prepared), &prepared.identity),
+            Some(key_of) => {
+                let mut hasher = blake3::Hasher::new_derive_key("inat-session 2026-11 key named by the caller");
+                hasher.update(&prepared.identity.bytes()).update(key_of(prepared).as_bytes());
+                Key(*hasher.finalize().as_bytes())
+            }
         }
     }
 }

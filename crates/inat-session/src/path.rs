@@ -25,7 +25,7 @@ use crate::prepare::Prepared;
 use crate::response::Response;
 use crate::retry::{Verdict, judge};
 use crate::session::{Core, Sendable};
-use crate::{Error, Kind};
+use crate::Error;
 use trip::{Reply, Trip};
 
 /// Sends a request, follows its redirects where it asks for that, and raises its status where it does not ask not to.
@@ -66,8 +66,8 @@ async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Re
                 settle::Settled::Answer(response) => return Ok(*response), // store
                 settle::Settled::AskAgain => question.unconditional(),
             },
-            (Verdict::Again { why, after }, reply) => trip.back_off(prepared, &reply, &why, after).await?,
-            (Verdict::Throttled { retry_after }, reply) => trip.throttled(prepared, &reply, retry_after).await?,
+            (Verdict::Again { why, after, retry_after }, _) => trip.back_off(prepared, &why, after, retry_after).await?,
+            (Verdict::Throttled { status, retry_after }, _) => trip.throttled(prepared, status, retry_after).await?,
             (Verdict::Blocked, _) => return Err(trip.blocked(prepared).await),
             (Verdict::Answer | Verdict::GiveUp, reply) => return settle::failed(trip, prepared, &question, reply),
         }

@@ -3,7 +3,7 @@
 mod core;
 mod inspect;
 
-pub(crate) use core::{Core, config};
+pub(crate) use core::Core;
 pub use inspect::Cache;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Boarding: joining a twin's flight in this process, or waiting for one in another, and flying oneself otherwise.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,20 +26,26 @@ const GLANCE: Duration = Duration::from_millis(25);
 pub(super) async fn board(trip: &Trip, prepared: Arc<Prepared>, question: Question) -> Result<Response, Error> {
     let core = trip.core();
     match question.key.filter(|key| may_share(core, &prepared, key)) {
-        None => {
-            let mut trip = trip.clone();
-            alone(async move { landing(super::ask(&mut trip, &prepared, question).await) }).await
-        }
+        None => alone(solo(trip.clone(), prepared, question)).await,
         Some(key) => {
             let twin = twin(&key, &prepared);
-            core.flights
-                .join(twin, || {
-                    let (mut trip, prepared) = (trip.clone(), prepared.clone());
-                    async move { landing(fly(&mut trip, &prepared, key).await) }
-                })
-                .await
+            core.flights.join(twin, || together(trip.clone(), prepared.clone(), key)).await
         }
     }
+}
+
+/// A flight as a value. Its type is named because flights may take off within flights (a file to upload that is fetched from
+/// elsewhere), and types that contain themselves cannot be inferred.
+type Flying = Pin<Box<dyn Future<Output = Landing> + Send>>;
+
+/// A flight that nobody may join.
+fn solo(mut trip: Trip, prepared: Arc<Prepared>, question: Question) -> Flying {
+    Box::pin(async move { landing(super::ask(&mut trip, &prepared, question).await) })
+}
+
+/// A flight for all twins.
+fn together(mut trip: Trip, prepared: Arc<Prepared>, key: Key) -> Flying {
+    Box::pin(async move { landing(fly(&mut trip, &prepared, key).await) })
 }
 
 /// Renews an answer that was served stale. However many callers got it, one flight does it: they are twins.

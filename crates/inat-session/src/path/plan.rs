@@ -41,6 +41,7 @@ pub(crate) fn plan(core: &Core, prepared: &Prepared) -> Plan {
         true => core.limiter.forecast(&prepared.url).map_err(|refusal| match refusal {
             Refusal::TooLong { until } => format!("no slot before {until}"),
             Refusal::Blocked { until } => format!("this address is blocked; nothing is sent before {until}"),
+            Refusal::RetryAfter { until, status } => format!("the server answered {status}; nothing is sent before {until}"),
             Refusal::Ledger(error) => error.to_string(),
         }),
     };

@@ -74,7 +74,7 @@ fn next(prepared: &Prepared, status: StatusCode, location: &str) -> Result<Prepa
         for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
             next.headers.remove(name);
         }
-        next.identity = identity_of(&next.headers, false);
+        next.identity = identity_of(&next.headers);
     }
     Ok(next)
 }

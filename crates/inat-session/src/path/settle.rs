@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::trip::{Arrived, ArrivedBody, Reply, Trip};
 use super::{flight, stream};
 use crate::cache::Trouble;
-use crate::limit;
 use crate::lookup::{Question, Served, Written};
 use crate::path::Stage;
 use crate::prepare::Prepared;
@@ -43,8 +42,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
         return Settled::Answer(Box::new(response));
     }
     if arrived.status.as_u16() < 400 {
-        // What the budget makes of good news is its own affair; that it could not be told is not the caller's.
-        let _ = trip.tell_limiter(prepared, limit::Outcome::Fine).await;
+        trip.answered(prepared).await;
     }
     let core = trip.core();
     let now = trip.now();

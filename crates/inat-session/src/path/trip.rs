@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::cache::Received;
 use crate::event::Listener;
-use crate::limit::{self, Patience, Refusal};
+use crate::limit::{self, Patience, Refusal, RetryAfter};
 use crate::lookup::Question;
 use crate::path::Stage;
 use crate::prepare::Prepared;
@@ -137,21 +137,22 @@ impl Trip {
         let tell = |wait: &limit::Wait| {
             let pause = wait.until.since(self.core.clock.now());
             self.core.listener.tell_wait(Stage::Limit, Some(pause), || {
-                format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why)
+                format!("waits {:.1} s: {:?}", pause.as_secs_f64(), wait.why)
             });
         };
         let permit = match self.core.limiter.acquire(&prepared.url, patience, &tell).await {
             Ok(permit) => permit,
-            Err(refusal) => return Err(self.refused(prepared, refusal)),
+            Err(refusal) => return Err(self.refusal(prepared, refusal)),
         };
         self.waited = self.waited.saturating_add(permit.waited);
         Ok(())
     }
 
-    fn refused(&self, prepared: &Prepared, refusal: Refusal) -> Error {
+    fn refusal(&self, prepared: &Prepared, refusal: Refusal) -> Error {
         let kind = match refusal {
             Refusal::TooLong { until } => Kind::Limited { until },
             Refusal::Blocked { until } => Kind::Blocked { until },
+            Refusal::RetryAfter { until, .. } => Kind::RetryAfter { until },
             Refusal::Ledger(error) => Kind::Budget(error.to_string()),
         };
         self.error(Stage::Limit, prepared, kind)
@@ -226,16 +227,15 @@ impl Trip {
     pub(super) async fn back_off(
         &mut self,
         prepared: &Prepared,
-        reply: &Reply,
         why: &Why,
         after: Duration,
+        asked: Option<Duration>,
     ) -> Result<(), Error> {
         self.failures += 1;
         self.throttled_since = None;
-        if let Some((status, Some(asked))) = reply.busy(self.now()) {
+        if let (Why::Status(status @ StatusCode::SERVICE_UNAVAILABLE), Some(asked)) = (why, asked) {
             // A server that says when to come back says it to everybody.
-            self.check_cap(prepared, asked).await?;
-            self.tell_limiter(prepared, limit::Outcome::Refused { status, retry_after: Some(asked) }).await?;
+            self.report(prepared, refused(*status, Some(asked))).await?;
         }
         let next = self.attempts + 1;
         self.listener().tell_wait(Stage::Retry, Some(after), || {
@@ -252,19 +252,14 @@ impl Trip {
     pub(super) async fn throttled(
         &mut self,
         prepared: &Prepared,
-        reply: &Reply,
+        status: StatusCode,
         asked: Option<Duration>,
     ) -> Result<(), Error> {
         /// A server that throttles for an hour without a break is not going to stop.
         const ENOUGH: Duration = Duration::from_secs(3600);
         let elapsed = self.elapsed();
         let since = *self.throttled_since.get_or_insert(elapsed);
-        let status = reply.status().unwrap_or(StatusCode::TOO_MANY_REQUESTS);
-        let report = limit::Outcome::Refused { status, retry_after: asked };
-        if let Some(asked) = asked {
-            self.check_cap(prepared, asked).await?;
-        }
-        let until = self.tell_limiter(prepared, report).await?;
+        let until = self.report(prepared, refused(status, asked)).await?;
         if elapsed.saturating_sub(since) >= ENOUGH {
             return Err(self.error(Stage::Retry, prepared, Kind::Limited { until }));
         }
@@ -275,30 +270,34 @@ impl Trip {
         Ok(())
     }
 
-    /// A wait beyond the cap is the caller's to decide about; everybody else is told of it all the same.
-    async fn check_cap(&self, prepared: &Prepared, asked: Duration) -> Result<(), Error> {
-        if asked <= self.core.limiter.limits().retry_after_cap {
-            return Ok(());
-        }
-        let until = self.now().plus(asked);
-        let report = limit::Outcome::Refused { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(asked) };
-        self.tell_limiter(prepared, report).await?;
-        Err(self.error(Stage::Retry, prepared, Kind::RetryAfter { until }))
-    }
-
+    /// The server has shown its block page.
     pub(super) async fn blocked(&self, prepared: &Prepared) -> Error {
-        match self.tell_limiter(prepared, limit::Outcome::Blocked).await {
+        match self.report(prepared, limit::Outcome::Blocked).await {
             Ok(until) => self.error(Stage::Retry, prepared, Kind::Blocked { until }),
             Err(error) => error,
         }
     }
 
-    /// Reports how the server answered; says from when on it may be asked again.
-    pub(super) async fn tell_limiter(&self, prepared: &Prepared, outcome: limit::Outcome) -> Result<Timestamp, Error> {
-        match self.core.limiter.report(&prepared.url, outcome).await {
-            Ok(reported) => Ok(reported.until.unwrap_or_else(|| self.now())),
-            Err(refusal) => Err(self.refused(prepared, refusal)),
+    /// The server has answered as it should.
+    pub(super) async fn answered(&self, prepared: &Prepared) {
+        if let Err(refusal) = self.core.limiter.report(&prepared.url, limit::Outcome::Fine).await {
+            // It only makes the budget recover faster; that it could not be told is not the caller's affair.
+            tracing::debug!("the budget was not told of a success: {refusal}");
         }
+    }
+
+    /// Reports how the server refused, to all processes; says from when on it may be asked again. A wait beyond the cap is
+    /// the caller's to decide about.
+    async fn report(&self, prepared: &Prepared, outcome: limit::Outcome) -> Result<Timestamp, Error> {
+        let reported = match self.core.limiter.report(&prepared.url, outcome).await {
+            Ok(reported) => reported,
+            Err(refusal) => return Err(self.refusal(prepared, refusal)),
+        };
+        let until = reported.stopped_until.unwrap_or_else(|| self.now());
+        if reported.beyond_cap && outcome != limit::Outcome::Blocked {
+            return Err(self.error(Stage::Retry, prepared, Kind::RetryAfter { until }));
+        }
+        Ok(until)
     }
 }
 
@@ -333,23 +332,10 @@ impl Reply {
             Self::Failed(fault) => Outcome::Failed(fault),
         }
     }
+}
 
-    fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Answered(arrived) => Some(arrived.status),
-            _ => None,
-        }
-    }
-
-    /// The status and wait of a server that says it is busy.
-    fn busy(&self, now: Timestamp) -> Option<(StatusCode, Option<Duration>)> {
-        match self {
-            Self::Answered(arrived) if arrived.status == StatusCode::SERVICE_UNAVAILABLE => {
-                Some((arrived.status, retry_after(&arrived.headers, now)))
-            }
-            _ => None,
-        }
-    }
+fn refused(status: StatusCode, asked: Option<Duration>) -> limit::Outcome {
+    limit::Outcome::Refused { status, retry_after: asked.map(RetryAfter::In) }
 }
 
 /// The request's fields, with those of the cache in place of its own of the same names.

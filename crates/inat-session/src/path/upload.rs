@@ -1,12 +1,16 @@
 //! The body of a request, as bytes: files are read and fetched before the first try, so that every try sends the same.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderValue;
+use url::Url;
 
 use super::trip::Trip;
 use crate::path::Stage;
-use crate::prepare::{self, Payload, Prepared};
-use crate::request::{MAX_UPLOAD, Request, Upload, UploadSource};
+use crate::prepare::upload::{self, Found};
+use crate::prepare::{Payload, Prepared, encode_multipart};
+use crate::request::{Request, Upload};
 use crate::transport::blocking;
 use crate::{Error, Kind};
 
@@ -25,29 +29,24 @@ pub(super) async fn load(trip: &Trip, prepared: &Prepared) -> Result<Loaded, Err
     };
     let mut loaded = Vec::with_capacity(files.len());
     for file in files {
-        loaded.push(match &file.source {
-            UploadSource::Url(url) => fetch(trip, file, url).await?,
-            _ => {
-                let file = file.clone();
-                blocking(move || prepare::load(&file)).await??
-            }
+        let copy = file.clone();
+        loaded.push(match blocking(move || upload::load(&copy)).await?? {
+            Found::Loaded(whole) => whole,
+            Found::Elsewhere(url) => fetch(trip, file, &url).await?,
         });
     }
-    let (content_type, bytes) = prepare::encode_multipart(fields, &loaded);
+    let (content_type, bytes) = encode_multipart(fields, &loaded);
     let content_type = HeaderValue::try_from(content_type)
         .map_err(|_| trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned())))?;
     Ok(Loaded { bytes, content_type: Some(content_type) })
 }
 
 /// A file from the web, through the session like everything else. The credentials of the request are not for that host.
-async fn fetch(trip: &Trip, file: &Upload, url: &str) -> Result<prepare::LoadedFile, Error> {
-    let request = Request::get(url).header("Accept", "*/*").allow_redirects(true);
-    let mut prepared = trip.core().prepare(&request)?;
-    prepared.options.dry_run = Some(false);
-    let response = Box::pin(super::redirect::follow(trip, std::sync::Arc::new(prepared))).await?.error_for_status()?;
+async fn fetch(trip: &Trip, file: &Upload, url: &Url) -> Result<upload::Loaded, Error> {
+    let request = Request::get(url.as_str()).header("Accept", "*/*").allow_redirects(true).dry_run(false);
+    let prepared = Arc::new(trip.core().prepare(&request)?);
+    let response = Box::pin(super::redirect::follow(trip, prepared)).await?.error_for_status()?;
+    let content_type = response.header("content-type").map(str::to_owned);
     let bytes = response.read().await?;
-    if bytes.len() as u64 > MAX_UPLOAD {
-        return Err(prepare::too_large(url, bytes.len() as u64));
-    }
-    Ok(prepare::LoadedFile::fetched(file, url, bytes))
+    upload::Loaded::fetched(file, url, content_type.as_deref(), bytes)
 }

@@ -61,6 +61,41 @@ pub struct Prepared {
     pub identity: Identity,
     /// How to go about it.
     pub options: Options,
+    /// The very text to ask for, where it must not be normalised as a URL is: a gateway passes on what its client said.
+    pub(crate) target: Option<http::Uri>,
+}
+
+impl Prepared {
+    /// A request that was prepared elsewhere, to be sent as it is: nothing is added to it. `uri` has to be absolute, and goes
+    /// out byte for byte where the transport allows.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Invalid`] when it is not an absolute `http` or `https` URL.
+    pub fn raw(request: http::Request<Bytes>, identity: Identity) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| Error::invalid(format!("not a URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(Error::invalid("the URL must be absolute, and http or https"));
+        }
+        let payload = if body.is_empty() { Payload::Empty } else { Payload::Bytes(body) };
+        Ok(Self {
+            method: parts.method,
+            url,
+            headers: parts.headers,
+            payload,
+            identity,
+            options: Options::default(),
+            target: Some(parts.uri),
+        })
+    }
+
+    /// What to ask for, as the transport takes it.
+    pub(crate) fn uri(&self) -> Result<http::Uri, String> {
+        match &self.target {
+            Some(target) => Ok(target.clone()),
+            None => self.url[..::url::Position::AfterQuery].parse().map_err(|error| format!("{error}")),
+        }
+    }
 }
 
 /// The body of a prepared request.
@@ -113,7 +148,7 @@ fn assemble(
     let body = body::encode(&request.body)?;
     let headers = fields::assemble(request, defaults, &url, basic, &body.content_type)?;
     let identity = if defaults.credentials_whole { whole_identity_of(&headers) } else { identity_of(&headers) };
-    Ok(Prepared { method, url, headers, payload: body.payload, identity, options })
+    Ok(Prepared { method, url, headers, payload: body.payload, identity, options, target: None })
 }
 
 /// Methods are case-sensitive (RFC 9110 §9.1), but nobody who writes `get` means anything but `GET`.

@@ -53,9 +53,13 @@ pub(crate) enum Verdict {
         why: Why,
         /// After this long, besides the wait for a slot.
         after: Duration,
+        /// How long the server itself asks to wait.
+        retry_after: Option<Duration>,
     },
     /// The server is throttling: wait as it says (or as the budget decides), then try again. Does not count as a failure.
     Throttled {
+        /// With this status.
+        status: StatusCode,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
     },
@@ -89,7 +93,7 @@ impl fmt::Display for Why {
 /// Judges one try. `random` between 0 and 1 feeds the jitter.
 pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff, random: f64) -> Verdict {
     let again = |why| match tried.failures < tried.max_retries {
-        true => Verdict::Again { why, after: backoff.before_retry(tried.failures + 1, random) },
+        true => Verdict::Again { why, after: backoff.before_retry(tried.failures + 1, random), retry_after: None },
         false => Verdict::GiveUp,
     };
     let repeatable = tried.idempotent || is_idempotent(tried.method);
@@ -99,13 +103,15 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
         // the caller wants to see it.
         Outcome::Answered { status, retry_after, .. } if tried.limit_statuses.contains(status) => match tried.max_retries {
             0 => Verdict::Answer,
-            _ => Verdict::Throttled { retry_after: *retry_after },
+            _ => Verdict::Throttled { status: *status, retry_after: *retry_after },
         },
         // 500 with this text is v2's way of saying that `page · per_page` exceeds 10,000. It will say so for ever.
         Outcome::Answered { text, .. } if is_window_too_large(text) => Verdict::Answer,
         Outcome::Answered { status, retry_after, .. } if is_server_trouble(*status) && repeatable => {
             match again(Why::Status(*status)) {
-                Verdict::Again { why, after } => Verdict::Again { why, after: retry_after.unwrap_or(after) },
+                Verdict::Again { why, after, .. } => {
+                    Verdict::Again { why, after: retry_after.unwrap_or(after), retry_after: *retry_after }
+                }
                 // The last answer is still an answer: the caller gets its status and body.
                 _ => Verdict::Answer,
             }

@@ -1,5 +1,6 @@
 //! What a session is made of, and the stages share.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -47,7 +48,8 @@ impl Core {
         builder.limits.validate().map_err(config)?;
         let defaults = builder.defaults();
         let clock = builder.clock.clone();
-        let store = open_store(&builder)?;
+        let file = store_file(&builder)?;
+        let store = open_store(&builder, file.as_deref());
         let ledger = open_ledger(&builder)?;
         let transport = OnceLock::new();
         if let Some(own) = builder.transport {
@@ -55,7 +57,7 @@ impl Core {
         }
         Ok(Self {
             defaults,
-            shelf: Shelf::new(store, builder.rules, builder.read_only, builder.filter, builder.key_of),
+            shelf: Shelf::new(store, builder.rules, builder.read_only, builder.filter, builder.key_of, file),
             flights: Flights::default(),
             limiter: Limiter::new(builder.limits, ledger, clock.clone()),
             max_retries: builder.max_retries,
@@ -121,15 +123,22 @@ fn standard() -> Result<Paths, Error> {
     })
 }
 
-fn open_store(builder: &SessionBuilder) -> Result<Arc<dyn Store>, Error> {
-    if builder.rules.disabled {
-        return Ok(Arc::new(MemoryStore::new(0)));
-    }
-    let path = match &builder.place {
-        Place::Memory => return Ok(Arc::new(MemoryStore::new(builder.cache_size))),
-        Place::Custom(store) => return Ok(store.clone()),
-        Place::File(path) => path.clone(),
-        Place::Standard => standard()?.cache_file,
+/// The file of the cache, where it is one.
+fn store_file(builder: &SessionBuilder) -> Result<Option<PathBuf>, Error> {
+    Ok(match &builder.place {
+        _ if builder.rules.disabled => None,
+        Place::Memory | Place::Custom(_) => None,
+        Place::File(path) => Some(path.clone()),
+        Place::Standard => Some(standard()?.cache_file),
+    })
+}
+
+fn open_store(builder: &SessionBuilder, file: Option<&Path>) -> Arc<dyn Store> {
+    let Some(path) = file else {
+        return match &builder.place {
+            Place::Custom(store) => store.clone(),
+            _ => Arc::new(MemoryStore::new(builder.cache_size)),
+        };
     };
     let config = crate::store::Config {
         max_bytes: builder.cache_size,
@@ -138,19 +147,19 @@ fn open_store(builder: &SessionBuilder) -> Result<Arc<dyn Store>, Error> {
         clock: builder.clock.clone(),
         ..crate::store::Config::default()
     };
-    let file = SqliteStore::at(path, config);
-    Ok(match builder.memory_tier {
-        0 => Arc::new(file),
-        bytes => Arc::new(TieredStore::new(file, bytes)),
-    })
+    let store = SqliteStore::at(path, config);
+    match builder.memory_tier {
+        0 => Arc::new(store),
+        bytes => Arc::new(TieredStore::new(store, bytes)),
+    }
 }
 
 fn open_ledger(builder: &SessionBuilder) -> Result<Arc<dyn Ledger>, Error> {
     if builder.limits.is_unlimited() {
-        return Ok(Arc::new(MemoryLedger::new()));
+        return Ok(Arc::new(MemoryLedger::new(builder.clock.clone())));
     }
     let path = match &builder.ledger {
-        Place::Memory => return Ok(Arc::new(MemoryLedger::new())),
+        Place::Memory => return Ok(Arc::new(MemoryLedger::new(builder.clock.clone()))),
         Place::Custom(ledger) => return Ok(ledger.clone()),
         Place::File(path) => path.clone(),
         Place::Standard => standard()?.budget_file,

@@ -87,7 +87,7 @@ impl HttpTransport {
                 false => (Phase::Sending, timeouts.send),
             };
             let Some(limit) = limit else { return std::future::pending().await };
-            self.clock.sleep(limit.saturating_add(connecting.take().unwrap_or_default())).await;
+            self.clock.expire(limit.saturating_add(connecting.take().unwrap_or_default())).await;
             let count = progress.count();
             if count == last {
                 return Fault::Timeout { phase, after: limit };
@@ -105,7 +105,7 @@ impl HttpTransport {
                 None => chunks.next().await,
                 Some(limit) => tokio::select! {
                     next = chunks.next() => next,
-                    () = clock.sleep(limit) => {
+                    () = clock.expire(limit) => {
                         return Some((Err(Fault::Timeout { phase: Phase::Reading, after: limit }), None));
                     }
                 },
