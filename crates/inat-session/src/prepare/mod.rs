@@ -22,7 +22,7 @@ pub(crate) mod upload;
 mod url;
 
 pub(crate) use defaults::Defaults;
-pub(crate) use hosts::may_carry_token;
+
 pub(crate) use identity::{identity_of, whole_identity_of};
 pub(crate) use multipart::encode_multipart;
 

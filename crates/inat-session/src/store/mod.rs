@@ -3,6 +3,17 @@
 //! A [`Store`] only keeps and finds; what an entry is good for is decided in [`crate::cache`]. Every method is synchronous:
 //! reads take microseconds and are called where they stand, writes are called from a thread that may wait.
 
+mod buffer;
+mod frame;
+mod glob;
+mod lease;
+mod memory;
+mod record;
+mod sqlite;
+mod tiered;
+mod variant;
+mod worth;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +21,10 @@ use bytes::Bytes;
 
 use crate::Timestamp;
 use crate::cache::{Entry, Key};
+
+pub use self::memory::MemoryStore;
+pub use self::sqlite::{Config, SqliteStore};
+pub use self::tiered::{Coherent, Loaded, TieredStore, Version};
 
 /// One variant as the store holds it.
 #[derive(Clone, Debug)]
@@ -48,6 +63,17 @@ pub enum StoreError {
     /// It only reads.
     #[error("the cache is read-only")]
     ReadOnly,
+}
+
+/// A key of any bytes, for tests of stores that have no request to hash.
+#[cfg(any(test, feature = "testing"))]
+pub fn test_key(bytes: [u8; 32]) -> Key {
+    Key(bytes)
+}
+
+/// What a store says after [`Store::close`].
+fn closed() -> StoreError {
+    StoreError::Database("it was closed".to_owned())
 }
 
 /// A place for entries. Safe to share between threads; implementations that share a file are safe between processes too.

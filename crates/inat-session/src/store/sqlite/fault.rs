@@ -1,0 +1,50 @@
+//! What SQLite's errors mean for a cache: wait, go on without, or start afresh.
+
+use rusqlite::{ErrorCode, ffi};
+
+/// Why something could not be done with the file.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Another connection kept it locked for longer than we waited.
+    Locked,
+    /// Its bytes make no sense.
+    Corrupt(String),
+    /// It is no longer the file at its path: open again.
+    Moved,
+    /// Our tables are not there. Open again; if that does not help, they are lost.
+    Schema(String),
+    /// The disk is full, or the file system refuses.
+    Io(String),
+    /// Anything else.
+    Database(String),
+    /// Not a fault of the file.
+    Refused(crate::store::StoreError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string();
+        let rusqlite::Error::SqliteFailure(code, _) = error else {
+            // A column of the wrong type: somebody else's bytes.
+            return Self::Corrupt(text);
+        };
+        match (code.code, code.extended_code) {
+            (_, ffi::SQLITE_READONLY_DBMOVED) => Self::Moved,
+            (_, ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_DATA) => {
+                Self::Corrupt(text)
+            }
+            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed, _) => {
+                Self::Locked
+            }
+            (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => Self::Corrupt(text),
+            (ErrorCode::DiskFull, _) => Self::Io("the disk is full".to_owned()),
+            (
+                ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied,
+                _,
+            ) => Self::Io(text),
+            // "no such table" among others.
+            (ErrorCode::Unknown | ErrorCode::SchemaChanged, _) => Self::Schema(text),
+            _ => Self::Database(text),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The hit path: one statement for the variants of a key and, in the usual case of a single one, its body.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use rusqlite::types::ValueRef;
+
+use super::SqliteStore;
+use super::database::Reader;
+use super::fault::Fault;
+use crate::Timestamp;
+use crate::cache::Key;
+use crate::store::tiered::{Loaded, Version};
+use crate::store::{StoreError, Stored, frame, record, variant};
+
+/// The body comes along with the first variant only: a hit with a single variant is the rule, and two statements would take
+/// and give back the read lock twice.
+const HIT: &str = "SELECT e.id, e.revision, e.used, e.meta, b.data \
+                   FROM entry e LEFT JOIN body b ON b.id = e.id AND e.slot = ?1 AND e.stored <= ?3 \
+                   WHERE e.slot BETWEEN ?1 AND ?2";
+const BODY: &str = "SELECT data FROM body WHERE id = ?1";
+const VERSIONS: &str = "SELECT id, revision FROM entry WHERE slot BETWEEN ?1 AND ?2";
+/// Larger bodies are read when they are asked for.
+const COMES_ALONG: i64 = 4 << 20;
+
+/// The rows that hold the variants of a key. Two keys that agree in 60 bits share them; the whole key decides.
+pub(super) fn slots(key: &Key) -> (i64, i64) {
+    let first = key.short() & !0xF;
+    (first, first | 0xF)
+}
+
+impl SqliteStore {
+    /// The variants, the most recent first, each with its version.
+    pub(super) fn load_from_file(&self, key: &Key, now: Timestamp) -> Result<Vec<Loaded>, StoreError> {
+        let mut much_used = false;
+        let found = self.with(
+            |database| database.read(self, |reader| self.read_variants(reader, key, now, &mut much_used)),
+            |memory| Ok(memory_variants(memory, key, now)?),
+        )?;
+        if much_used {
+            self.write_uses();
+        }
+        Ok(found)
+    }
+
+    fn read_variants(
+        &self,
+        reader: &mut Reader,
+        key: &Key,
+        now: Timestamp,
+        much_used: &mut bool,
+    ) -> Result<Vec<Loaded>, Fault> {
+        let (first, last) = slots(key);
+        let mut statement = reader.conn.prepare_cached(HIT)?;
+        let mut rows = statement.query([first, last, COMES_ALONG])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, revision, used) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let Some(record) = blob(row.get_ref(3)?).and_then(|meta| record::decode(meta, id)) else {
+                self.warn_damaged(id);
+                continue;
+            };
+            if record.key != *key {
+                continue;
+            }
+            let body = match row.get_ref(4)? {
+                ValueRef::Null => None,
+                packed => {
+                    let body = blob(packed).and_then(|packed| frame::unpack(packed, id));
+                    if body.as_ref().is_none_or(|body| body.len() as u64 != record.body_len) {
+                        self.warn_damaged(id);
+                        continue;
+                    }
+                    body
+                }
+            };
+            *much_used |= self.uses.mark(first, id, used, now);
+            let stored = Stored { entry: Arc::new(record.entry), id, body_len: record.body_len, body };
+            found.push(Loaded { stored, version: Version { id, revision }, used });
+        }
+        if found.len() > 1 {
+            found.sort_by_key(|loaded| variant::recency(&loaded.stored));
+        }
+        Ok(found)
+    }
+
+    /// The body, when it is still there and whole.
+    pub(super) fn body_from_file(&self, stored: &Stored) -> Result<Option<Bytes>, StoreError> {
+        let read = |reader: &mut Reader| -> Result<Option<Bytes>, Fault> {
+            let mut statement = reader.conn.prepare_cached(BODY)?;
+            let mut rows = statement.query([stored.id])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let body = blob(row.get_ref(0)?).and_then(|packed| frame::unpack(packed, stored.id));
+            if body.as_ref().is_none_or(|body| body.len() as u64 != stored.body_len) {
+                self.warn_damaged(stored.id);
+                return Ok(None);
+            }
+            Ok(body)
+        };
+        self.with(|database| database.read(self, read), |_| Ok(None))
+    }
+
+    /// Which versions of a key's variants there are; much cheaper than reading them.
+    pub(super) fn versions_in_file(&self, key: &Key) -> Result<Vec<Version>, StoreError> {
+        let (first, last) = slots(key);
+        let read = |reader: &mut Reader| -> Result<Vec<Version>, Fault> {
+            let mut statement = reader.conn.prepare_cached(VERSIONS)?;
+            let mut rows = statement.query([first, last])?;
+            let mut versions = Vec::new();
+            while let Some(row) = rows.next()? {
+                versions.push(Version { id: row.get(0)?, revision: row.get(1)? });
+            }
+            Ok(versions)
+        };
+        self.with(|database| database.read(self, read), |_| Ok(Vec::new()))
+    }
+
+    /// A number that changes when anybody may have changed the file, this process included: what was true under it is true
+    /// while it stays.
+    pub(super) fn pulse_of_file(&self) -> Result<Option<u64>, StoreError> {
+        let read = |reader: &mut Reader| -> Result<Option<u64>, Fault> {
+            let mut statement = reader.conn.prepare_cached("PRAGMA data_version")?;
+            let version = statement.query_row([], |row| row.get::<_, i64>(0))?;
+            if version != reader.version {
+                reader.version = version;
+                self.epoch.fetch_add(1, Ordering::AcqRel);
+            }
+            Ok(Some(self.epoch.load(Ordering::Acquire)))
+        };
+        self.with(|database| database.read(self, read), |_| Ok(None))
+    }
+
+    /// Notes that a variant was used without being read from the file.
+    pub(super) fn touch_in_file(&self, key: &Key, id: i64, now: Timestamp) {
+        if self.uses.mark(slots(key).0, id, i64::MIN, now) {
+            self.write_uses();
+        }
+    }
+
+    fn warn_damaged(&self, id: i64) {
+        tracing::debug!(path = %self.path.display(), id, "a damaged entry is left out");
+        self.warn_once(
+            "an entry of the cache file is damaged; it is left out and will be replaced",
+            "its checksum is wrong",
+        );
+    }
+}
+
+fn memory_variants(memory: &super::MemoryStore, key: &Key, now: Timestamp) -> Result<Vec<Loaded>, StoreError> {
+    let stored = crate::store::Store::variants(memory, key, now)?;
+    let loaded = |stored: Stored| Loaded { version: Version { id: stored.id, revision: 0 }, used: 0, stored };
+    Ok(stored.into_iter().map(loaded).collect())
+}
+
+/// The bytes of a column, without a copy; `None` for a value of another type.
+pub(super) fn blob(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Blob(bytes) => Some(bytes),
+        _ => None,
+    }
+}

@@ -1,0 +1,39 @@
+-- What a cache file holds. Metadata and bodies are apart, so that a 304 rewrites a few hundred bytes and never a body, and so
+-- that looking for victims reads no bodies. Bodies stand in an ordinary rowid table: in an index b-tree SQLite copies whole
+-- records to compare keys.
+CREATE TABLE entry (
+    -- The first 60 bits of the key, then 4 bits to tell variants apart: all variants of a key are one short range.
+    slot     INTEGER PRIMARY KEY,
+    -- This version of this variant; also the row of its body. Never given twice.
+    id       INTEGER NOT NULL,
+    -- Counts the times the metadata was replaced (after a 304) while the body stayed.
+    revision INTEGER NOT NULL,
+    -- Minutes since the epoch.
+    used     INTEGER NOT NULL,
+    -- Bytes of metadata and body as stored.
+    stored   INTEGER NOT NULL,
+    -- Microseconds since the epoch from which on it can be of no use.
+    dead     INTEGER NOT NULL,
+    -- The URL without query and fragment.
+    resource TEXT NOT NULL,
+    -- The whole key and everything a hit needs to know, under one checksum: see record.rs.
+    meta     BLOB NOT NULL
+);
+-- Covers eviction, pruning and statistics, which then read no metadata.
+CREATE INDEX entry_by_use ON entry (used, id, stored, dead);
+CREATE INDEX entry_by_resource ON entry (resource);
+
+-- AUTOINCREMENT remembers the highest number ever given, so that the number of a replaced entry never comes back.
+CREATE TABLE body (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- A checksum, how it is packed, then the bytes: see frame.rs.
+    data BLOB NOT NULL
+);
+
+-- Who is fetching what at the moment.
+CREATE TABLE lease (
+    short  INTEGER PRIMARY KEY,
+    key    BLOB NOT NULL,
+    holder INTEGER NOT NULL,
+    until  INTEGER NOT NULL
+);

@@ -1,0 +1,172 @@
+//! [`Store`] and [`Coherent`] for the file: each method says what to do on the open file and what to do in memory instead.
+
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+use rusqlite::{Transaction, params};
+
+use super::fault::Fault;
+use super::{SqliteStore, State, write};
+use crate::Timestamp;
+use crate::cache::{Entry, Key};
+use crate::store::frame::Frame;
+use crate::store::tiered::{Coherent, Loaded, Version};
+use crate::store::{Listed, MemoryStore, Stats, Store, StoreError, Stored, lease};
+
+impl SqliteStore {
+    fn write<T>(
+        &self,
+        mut work: impl FnMut(&Transaction<'_>) -> Result<T, Fault>,
+        instead: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.config.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        self.with(|database| database.write(self, &mut work), instead)
+    }
+
+    /// Writes when entries were last used, unless that would have to wait.
+    pub(super) fn write_uses(&self) {
+        if self.config.read_only || self.uses.is_empty() {
+            return;
+        }
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        if let State::Open(database) = &*state {
+            // What could not be written only makes eviction a little less apt.
+            let _ = database.write_if_idle(self, |transaction| self.uses.write_all(transaction));
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn variants(&self, key: &Key, now: Timestamp) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.load_from_file(key, now)?.into_iter().map(|loaded| loaded.stored).collect())
+    }
+
+    fn body(&self, stored: &Stored) -> Result<Option<Bytes>, StoreError> {
+        match &stored.body {
+            Some(body) => Ok(Some(body.clone())),
+            None => self.body_from_file(stored),
+        }
+    }
+
+    fn put(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Result<(), StoreError> {
+        let size = body.len() as u64;
+        if size > self.config.max_entry {
+            return Err(StoreError::TooLarge { size, limit: self.config.max_entry });
+        }
+        if self.config.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        // Compressing takes longer than writing, so it happens before the lock is taken.
+        let mut frame = Frame::pack(body, self.config.compress);
+        self.write(
+            |transaction| {
+                self.put_in_file(transaction, key, entry, body, &mut frame, now)?;
+                write::tidy(transaction)
+            },
+            |memory| memory.put(key, entry, body, now),
+        )
+    }
+
+    fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(
+            |transaction| {
+                self.uses.write_some(transaction)?;
+                Self::freshen_in_file(transaction, key, id, entry, now)
+            },
+            |memory| memory.freshen(key, id, entry, now),
+        )
+    }
+
+    fn remove(&self, key: &Key, id: i64) -> Result<(), StoreError> {
+        self.write(|transaction| Self::remove_from_file(transaction, key, id), |memory| memory.remove(key, id))
+    }
+
+    fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
+        self.write(
+            |transaction| Self::invalidate_in_file(transaction, resources),
+            |memory| memory.invalidate(resources),
+        )
+    }
+
+    fn lease(&self, key: &Key, holder: u64, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        const TAKE: &str = "INSERT INTO lease (short, key, holder, until) VALUES (?1, ?2, ?3, ?4) \
+                            ON CONFLICT (short) DO UPDATE SET key = ?2, holder = ?3, until = ?4 \
+                            WHERE key <> ?2 OR holder = ?3 OR until <= ?5 OR until > ?6";
+        let horizon = lease::horizon(now, until).as_micros();
+        self.write(
+            |transaction| {
+                let taken = transaction.prepare_cached(TAKE)?.execute(params![
+                    key.short(),
+                    key.0,
+                    holder.cast_signed(),
+                    until.as_micros(),
+                    now.as_micros(),
+                    horizon
+                ])?;
+                Ok(taken == 1)
+            },
+            |memory| memory.lease(key, holder, now, until),
+        )
+    }
+
+    fn release(&self, key: &Key, holder: u64) -> Result<(), StoreError> {
+        const GIVE_BACK: &str = "DELETE FROM lease WHERE short = ?1 AND key = ?2 AND holder = ?3";
+        self.write(
+            |transaction| {
+                transaction.prepare_cached(GIVE_BACK)?.execute(params![key.short(), key.0, holder.cast_signed()])?;
+                Ok(())
+            },
+            |memory| memory.release(key, holder),
+        )
+    }
+
+    fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
+        // So that the order is that of the last uses, ours included.
+        self.write_uses();
+        self.with(
+            |database| database.read(self, |reader| Self::list_file(reader, pattern, limit)),
+            |memory| memory.list(pattern, limit),
+        )
+    }
+
+    fn clear(&self, pattern: Option<&str>) -> Result<u64, StoreError> {
+        self.write(|transaction| Self::clear_file(transaction, pattern), |memory| memory.clear(pattern))
+    }
+
+    fn prune(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.write(|transaction| Self::prune_file(transaction, now), |memory| memory.prune(now))
+    }
+
+    fn stats(&self) -> Result<Stats, StoreError> {
+        self.with(|database| database.read(self, |reader| self.stats_of_file(reader)), Store::stats)
+    }
+
+    fn close(&self) {
+        self.write_uses();
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Open(database) = &*state {
+            database.close();
+        }
+        *state = State::Closed;
+    }
+}
+
+impl Coherent for SqliteStore {
+    fn load(&self, key: &Key, now: Timestamp) -> Result<Vec<Loaded>, StoreError> {
+        self.load_from_file(key, now)
+    }
+
+    fn versions(&self, key: &Key) -> Result<Vec<Version>, StoreError> {
+        self.versions_in_file(key)
+    }
+
+    fn pulse(&self) -> Result<Option<u64>, StoreError> {
+        self.pulse_of_file()
+    }
+
+    fn touch(&self, key: &Key, id: i64, now: Timestamp) {
+        self.touch_in_file(key, id, now);
+    }
+}

@@ -1,0 +1,251 @@
+//! Keeping and replacing entries, and making room for them.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::fault::Fault;
+use super::read::{blob, slots};
+use super::{SqliteStore, open};
+use crate::Timestamp;
+use crate::cache::{Entry, Key, Vary};
+use crate::store::frame::Frame;
+use crate::store::record::{self, Record};
+use crate::store::worth::{dead_at, minute, resource};
+
+/// Entries removed at a time when there is no room. A put that needs little removes little.
+const STEP: i64 = 8;
+/// Pages given back to the file system at a time, when many are free.
+const VACUUM_PAGES: i64 = 64;
+/// Rows marked as used in the future, by a clock that was wrong, would never be the least recently used.
+const FUTURE_MINUTES: i64 = 24 * 60;
+
+/// A row among the slots of a key.
+struct Neighbour {
+    slot: i64,
+    id: i64,
+    /// `None` when it is damaged: the next entry takes its place.
+    record: Option<Record>,
+}
+
+impl SqliteStore {
+    /// Keeps an entry in one transaction: the old variant goes, room is made, the new one comes.
+    pub(super) fn put_in_file(
+        &self,
+        transaction: &Transaction<'_>,
+        key: &Key,
+        entry: &Entry,
+        body: &Bytes,
+        frame: &mut Frame,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let neighbours = neighbours(transaction, key)?;
+        let (slot, replaced) = place(&neighbours, key, &entry.vary);
+        if let Some(id) = replaced {
+            delete(transaction, slot, id)?;
+        }
+        let id = next_id(transaction)?;
+        let meta = record::encode(key, entry, body.len() as u64, id);
+        let stored = (frame.len() + meta.len()) as u64;
+        self.make_room(transaction, stored, now)?;
+        transaction
+            .prepare_cached("INSERT INTO body (id, data) VALUES (?1, ?2)")?
+            .execute(params![id, frame.seal(id)])?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO entry (slot, id, revision, used, stored, dead, resource, meta) \
+                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                slot,
+                id,
+                minute(now),
+                stored.cast_signed(),
+                dead_at(entry).as_micros(),
+                resource(entry),
+                meta
+            ])?;
+        self.uses.write_some(transaction)
+    }
+
+    /// Removes the least recently used until `need` bytes fit under the bound.
+    fn make_room(&self, transaction: &Transaction<'_>, need: u64, now: Timestamp) -> Result<(), Fault> {
+        // What the trees around the rows take.
+        let need = need.saturating_add(need / 16).saturating_add(4 * open::PAGE.unsigned_abs());
+        if self.room(transaction)? >= need {
+            return Ok(());
+        }
+        transaction
+            .prepare_cached("UPDATE entry SET used = ?1 WHERE used > ?1 + ?2")?
+            .execute([minute(now), FUTURE_MINUTES])?;
+        // The marks decide who goes.
+        self.uses.write_all(transaction)?;
+        let mut step = STEP;
+        while self.room(transaction)? < need {
+            let victims: Vec<(i64, i64)> = transaction
+                .prepare_cached("SELECT slot, id FROM entry ORDER BY used, id LIMIT ?1")?
+                .query_map([step], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
+            if victims.is_empty() {
+                break;
+            }
+            for (slot, id) in victims {
+                delete(transaction, slot, id)?;
+            }
+            step *= 2;
+        }
+        Ok(())
+    }
+
+    /// Bytes that may still be used under the bound.
+    fn room(&self, transaction: &Transaction<'_>) -> Result<u64, Fault> {
+        let pages = Pages::of(transaction)?;
+        Ok(self.config.max_bytes.saturating_sub((pages.all - pages.free).unsigned_abs() * pages.size.unsigned_abs()))
+    }
+
+    /// Replaces the metadata of a variant; `false` when it is gone.
+    pub(super) fn freshen_in_file(
+        transaction: &Transaction<'_>,
+        key: &Key,
+        id: i64,
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let found = neighbours(transaction, key)?.into_iter().find(|row| row.id == id);
+        let Some((slot, record)) = found.and_then(|row| Some((row.slot, row.record?))) else {
+            return Ok(false);
+        };
+        if record.key != *key {
+            return Ok(false);
+        }
+        let meta = record::encode(key, entry, record.body_len, id);
+        transaction
+            .prepare_cached(
+                "UPDATE entry SET revision = revision + 1, used = ?3, dead = ?4, resource = ?5, meta = ?6 \
+                 WHERE slot = ?1 AND id = ?2",
+            )?
+            .execute(params![slot, id, minute(now), dead_at(entry).as_micros(), resource(entry), meta])?;
+        Ok(true)
+    }
+
+    /// Removes a variant.
+    pub(super) fn remove_from_file(transaction: &Transaction<'_>, key: &Key, id: i64) -> Result<(), Fault> {
+        let (first, last) = slots(key);
+        let slot: Option<i64> = transaction
+            .prepare_cached("SELECT slot FROM entry WHERE slot BETWEEN ?1 AND ?2 AND id = ?3")?
+            .query_row([first, last, id], |row| row.get(0))
+            .optional()?;
+        slot.map_or(Ok(()), |slot| delete(transaction, slot, id))
+    }
+
+    /// Removes the entries of some resources.
+    pub(super) fn invalidate_in_file(transaction: &Transaction<'_>, resources: &[String]) -> Result<u64, Fault> {
+        let mut removed = 0;
+        for wanted in resources {
+            let rows = match wanted.strip_suffix('*') {
+                // The last character there is bounds all texts that begin so.
+                Some(start) => rows(
+                    transaction,
+                    "SELECT slot, id FROM entry WHERE resource >= ?1 AND resource < ?2",
+                    &[start, &format!("{start}\u{10ffff}")],
+                )?,
+                None => rows(transaction, "SELECT slot, id FROM entry WHERE resource = ?1", &[wanted.as_str()])?,
+            };
+            for (slot, id) in rows {
+                delete(transaction, slot, id)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn rows(transaction: &Transaction<'_>, sql: &str, arguments: &[&str]) -> Result<Vec<(i64, i64)>, Fault> {
+    let mut statement = transaction.prepare_cached(sql)?;
+    let rows = statement.query_map(rusqlite::params_from_iter(arguments), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn neighbours(transaction: &Transaction<'_>, key: &Key) -> Result<Vec<Neighbour>, Fault> {
+    let (first, last) = slots(key);
+    let mut statement = transaction.prepare_cached("SELECT slot, id, meta FROM entry WHERE slot BETWEEN ?1 AND ?2")?;
+    let mut rows = statement.query([first, last])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (slot, id) = (row.get(0)?, row.get(1)?);
+        let record = blob(row.get_ref(2)?).and_then(|meta| record::decode(meta, id));
+        found.push(Neighbour { slot, id, record });
+    }
+    Ok(found)
+}
+
+/// The slot for a variant of `key`, and what stands there now: the variant selected by the same request fields, else a
+/// damaged row, else nothing, else the oldest.
+fn place(neighbours: &[Neighbour], key: &Key, vary: &Vary) -> (i64, Option<i64>) {
+    let twin =
+        |row: &&Neighbour| row.record.as_ref().is_some_and(|record| record.key == *key && record.entry.vary == *vary);
+    let found = neighbours.iter().find(twin).or_else(|| neighbours.iter().find(|row| row.record.is_none()));
+    if let Some(row) = found {
+        return (row.slot, Some(row.id));
+    }
+    let (first, last) = slots(key);
+    if let Some(free) = (first..=last).find(|slot| neighbours.iter().all(|row| row.slot != *slot)) {
+        return (free, None);
+    }
+    let arrival = |row: &&Neighbour| row.record.as_ref().map(|record| record.entry.policy.response_time);
+    neighbours.iter().min_by_key(arrival).map_or((first, None), |row| (row.slot, Some(row.id)))
+}
+
+/// Removes an entry and its body.
+pub(super) fn delete(conn: &Connection, slot: i64, id: i64) -> Result<(), Fault> {
+    conn.prepare_cached("DELETE FROM entry WHERE slot = ?1 AND id = ?2")?.execute([slot, id])?;
+    conn.prepare_cached("DELETE FROM body WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+/// A number never given before: one more than the highest in its upper bits, chance in its lower. Should a log be lost, as by
+/// a power cut, the number given again is another one, and a page of the old state cannot pass for one of the new.
+fn next_id(transaction: &Transaction<'_>) -> Result<i64, Fault> {
+    let last: i64 = transaction
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'body'")?
+        .query_row([], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0);
+    Ok((((last >> 20) + 1) << 20) | fastrand::i64(0..1 << 20))
+}
+
+/// How full the file is.
+pub(super) struct Pages {
+    pub(super) all: i64,
+    pub(super) free: i64,
+    pub(super) size: i64,
+}
+
+impl Pages {
+    pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
+        let number = |pragma: &str| conn.prepare_cached(pragma)?.query_row([], |row| row.get(0));
+        Ok(Self {
+            all: number("PRAGMA page_count")?,
+            free: number("PRAGMA freelist_count")?,
+            size: number("PRAGMA page_size")?,
+        })
+    }
+
+    /// Whether so many are free that the file should shrink; a few are soon used again.
+    pub(super) fn wasteful(&self) -> bool {
+        self.free > VACUUM_PAGES && self.free > self.all / 8
+    }
+}
+
+/// Gives some free pages back to the file system.
+pub(super) fn give_back_some(conn: &Connection, pages: i64) -> Result<(), Fault> {
+    let mut statement = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = statement.query([])?;
+    // It frees one page at each step.
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Gives free pages back in small steps, if there are many.
+pub(super) fn tidy(conn: &Connection) -> Result<(), Fault> {
+    if Pages::of(conn)?.wasteful() { give_back_some(conn, VACUUM_PAGES) } else { Ok(()) }
+}
