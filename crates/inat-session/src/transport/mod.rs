@@ -19,7 +19,7 @@ use ::http::{HeaderMap, StatusCode};
 
 pub use fault::{Fault, Phase};
 pub(crate) use collect::{Body, collect};
-pub(crate) use http::HttpTransport;
+pub use http::HttpTransport;
 pub(crate) use runtime::{blocking, inside_async, spawn};
 #[cfg(any(test, feature = "testing"))]
 pub use scripted::Script;
