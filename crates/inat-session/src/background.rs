@@ -31,7 +31,8 @@ impl Background {
         }
         let aborts: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
         // The wait runs where there is a timer, whatever executor `close` was called from.
-        let waiting = spawn(async move { tokio::time::timeout(patience, futures_util::future::join_all(tasks)).await.is_ok() });
+        let waiting =
+            spawn(async move { tokio::time::timeout(patience, futures_util::future::join_all(tasks)).await.is_ok() });
         let done = match waiting {
             Ok(waiting) => waiting.await.unwrap_or(false),
             Err(_) => false,

@@ -60,6 +60,7 @@ use crate::{Clock, Error, Prepared, Token};
 /// ```
 #[doc(alias = "ClientSession")]
 #[must_use]
+#[allow(clippy::struct_excessive_bools, reason = "one field for each setting, and some settings are switches")]
 pub struct SessionBuilder {
     /// The first setting that was refused; `build` reports it.
     pub(crate) problem: Option<String>,

@@ -59,7 +59,9 @@ impl Flights {
     {
         loop {
             match self.board(twin, &start)? {
-                Seat::Leader(flight) => return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result),
+                Seat::Leader(flight) => {
+                    return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result);
+                }
                 Seat::Follower(flight) => match flight.landing().await {
                     Some(Landing { result, shared: true }) => return result.map(share),
                     Some(Landing { shared: false, .. }) => return alone(start()).await,

@@ -56,6 +56,7 @@ mod dry_run;
 mod error;
 mod event;
 mod format;
+mod human;
 pub mod limit;
 mod local;
 mod lookup;

@@ -77,9 +77,10 @@ impl Shelf {
 
     /// Notes whether an answer of this key was kept.
     pub(crate) fn note_shareable(&self, key: &Key, kept: bool) {
-        match kept {
-            true => drop(self.unshareable.remove(key)),
-            false => self.unshareable.insert(*key, ()),
+        if kept {
+            self.unshareable.remove(key);
+        } else {
+            self.unshareable.insert(*key, ());
         }
     }
 
@@ -142,7 +143,9 @@ impl Shelf {
     pub(crate) fn covers(&self, prepared: &Prepared) -> bool {
         let bypassed = self.rules.disabled || prepared.options.lifetime == Some(cache::Lifetime::DoNotCache);
         let keyless = matches!(prepared.payload, Payload::Multipart { .. });
-        !bypassed && !keyless && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
+        !bypassed
+            && !keyless
+            && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
     }
 
     pub(crate) fn key(&self, prepared: &Prepared) -> Key {

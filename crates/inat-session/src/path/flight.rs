@@ -158,7 +158,9 @@ impl Lease {
     async fn renew(&self) -> bool {
         let (core, key, holder) = (self.core.clone(), self.key, self.holder);
         let now = core.clock.now();
-        blocking(move || core.shelf.store().lease(&key, holder, now, now.plus(LEASE)).unwrap_or(true)).await.unwrap_or(true)
+        blocking(move || core.shelf.store().lease(&key, holder, now, now.plus(LEASE)).unwrap_or(true))
+            .await
+            .unwrap_or(true)
     }
 
     /// Renews it for as long as it is polled.

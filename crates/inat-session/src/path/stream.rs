@@ -38,7 +38,7 @@ pub(super) fn plain(start: Bytes, rest: Chunks) -> Content {
 pub(super) fn stored(
     core: &Arc<Core>,
     prepared: &Prepared,
-    mut arrived: Arrived,
+    mut arrived: Box<Arrived>,
     origin: Origin,
     key: Key,
     entry: Box<Entry>,

@@ -36,8 +36,9 @@ pub(super) async fn load(trip: &Trip, prepared: &Prepared) -> Result<Loaded, Err
         });
     }
     let (content_type, bytes) = encode_multipart(fields, &loaded);
-    let content_type = HeaderValue::try_from(content_type)
-        .map_err(|_| trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned())))?;
+    let content_type = HeaderValue::try_from(content_type).map_err(|_| {
+        trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned()))
+    })?;
     Ok(Loaded { bytes, content_type: Some(content_type) })
 }
 

@@ -25,12 +25,10 @@ fn handle() -> Result<&'static Handle, Error> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime.handle());
     }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("inat-session")
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(Stage::Transport, Kind::Internal(format!("no threads for the network: {error}"))))?;
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).thread_name("inat-session").enable_all().build().map_err(
+            |error| Error::new(Stage::Transport, Kind::Internal(format!("no threads for the network: {error}"))),
+        )?;
     Ok(RUNTIME.get_or_init(|| runtime).handle())
 }
 
