@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::path::Stage;
-use crate::response::{Origin, Response};
+use crate::response::Response;
 use crate::transport::spawn;
 use crate::{Error, Kind};
 
@@ -132,7 +132,7 @@ pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) 
 }
 
 fn share(mut response: Response) -> Response {
-    response.origin = Origin::Shared(Box::new(response.origin));
+    response.origin = response.origin.shared();
     response
 }
 

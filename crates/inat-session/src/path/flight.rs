@@ -10,7 +10,7 @@ use crate::coalesce::{Landing, Twin, alone};
 use crate::lookup::{Found, Question};
 use crate::path::Stage;
 use crate::prepare::Prepared;
-use crate::response::{Expiry, Origin, Response};
+use crate::response::{Expiry, Response};
 use crate::session::Core;
 use crate::transport::{blocking, spawn};
 use crate::{Error, Freshness, Kind};
@@ -99,7 +99,7 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
     let question = match core.shelf.look(prepared, core.clock.now()) {
         Found::Hit(served) if prepared.options.freshness != Freshness::ForceRefresh => {
             let mut response = served.response;
-            response.origin = Origin::Shared(Box::new(response.origin));
+            response.origin = response.origin.shared();
             return Ok(response);
         }
         Found::Ask(question) => question,
@@ -147,7 +147,7 @@ impl Lease {
                 && let Found::Hit(served) = core.shelf.look(prepared, core.clock.now())
             {
                 let mut response = served.response;
-                response.origin = Origin::Shared(Box::new(response.origin));
+                response.origin = response.origin.shared();
                 return Ok(Waited::Answered(Box::new(response)));
             }
         }

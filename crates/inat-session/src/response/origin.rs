@@ -49,6 +49,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The same, got together with somebody else.
+    pub(crate) fn shared(self) -> Self {
+        match self {
+            shared @ Self::Shared(_) => shared,
+            origin => Self::Shared(Box::new(origin)),
+        }
+    }
+
     /// How many requests were sent for it.
     pub fn attempts(&self) -> u32 {
         match self {

@@ -15,7 +15,7 @@ pub(super) fn cache_status(response: &Response, now: Timestamp) -> String {
     };
     let reason = response.forwarded.unwrap_or(MissReason::Uri);
     match origin {
-        Origin::Cached { .. } | Origin::Stale { .. } => field.push_str("; hit"),
+        Origin::Cached { .. } | Origin::Stale { .. } | Origin::Shared(_) => field.push_str("; hit"),
         Origin::DryRun(_) => field.push_str("; detail=\"dry-run\""),
         Origin::Network { attempts: 0, .. } => field.push_str("; fwd=request; detail=\"only-if-cached\""),
         Origin::Network { .. } => {
