@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::transport::spawn;
+use crate::runtime::spawn;
 
 /// The tasks of a session that run in the background.
 #[derive(Clone, Debug, Default)]

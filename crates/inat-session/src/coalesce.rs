@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::path::Stage;
 use crate::response::Response;
-use crate::transport::spawn;
+use crate::runtime::spawn;
 use crate::{Error, Kind};
 
 /// What tells twins: a hash over everything that shapes the request and its answer, identity included.

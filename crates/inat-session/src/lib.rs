@@ -66,6 +66,7 @@ mod prepare;
 mod request;
 mod response;
 mod retry;
+mod runtime;
 mod secret;
 mod session;
 pub mod store;

@@ -13,10 +13,16 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::Timestamp;
-use crate::builder::{Filter, KeyOf};
 use crate::cache::{self, Asked, Entry, Key, Lookup, MissReason, Rules};
 use crate::prepare::{Payload, Prepared};
+use crate::response::Response;
 use crate::store::{Store, StoreError, Stored};
+
+/// Says whether an answer may be kept, and whether a kept one may be used.
+pub(crate) type Filter = Arc<dyn Fn(&Response) -> bool + Send + Sync>;
+
+/// Says what tells requests apart, instead of method, URL and body. The identity counts whatever it says.
+pub(crate) type KeyOf = Arc<dyn Fn(&Prepared) -> String + Send + Sync>;
 
 /// The store with the rules by which it is used.
 pub(crate) struct Shelf {

@@ -70,7 +70,7 @@ async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Re
                 }
             }
             (Verdict::Again { why, after, retry_after }, _) => {
-                trip.back_off(prepared, &why, after, retry_after).await?
+                trip.back_off(prepared, &why, after, retry_after).await?;
             }
             (Verdict::Throttled { status, retry_after }, _) => trip.throttled(prepared, status, retry_after).await?,
             (Verdict::Blocked, _) => return Err(trip.blocked(prepared).await),

@@ -11,8 +11,8 @@ use crate::lookup::{Found, Question};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
+use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
-use crate::transport::{blocking, spawn};
 use crate::{Error, Freshness, Kind};
 
 /// How long a lease holds without being renewed: how long others wait for a process that was killed.
@@ -133,7 +133,7 @@ impl Lease {
         let core = trip.core();
         let lease = Self { core: core.clone(), key, holder: fastrand::u64(..) };
         let mut told = false;
-        while !lease.renew().await {
+        while !lease.renew() {
             if !told {
                 told = true;
                 core.listener.tell(Stage::Coalesce, || "waits for another process that asks for the same".to_owned());
@@ -155,19 +155,16 @@ impl Lease {
     }
 
     /// Takes or renews it. A store that cannot say is no reason to wait.
-    async fn renew(&self) -> bool {
-        let (core, key, holder) = (self.core.clone(), self.key, self.holder);
-        let now = core.clock.now();
-        blocking(move || core.shelf.store().lease(&key, holder, now, now.plus(LEASE)).unwrap_or(true))
-            .await
-            .unwrap_or(true)
+    fn renew(&self) -> bool {
+        let now = self.core.clock.now();
+        may_wait(|| self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE))).unwrap_or(true)
     }
 
     /// Renews it for as long as it is polled.
     async fn keep(&self) {
         loop {
             self.core.clock.expire(RENEWAL).await;
-            self.renew().await;
+            self.renew();
         }
     }
 }
@@ -176,12 +173,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let (core, key, holder) = (self.core.clone(), self.key, self.holder);
         let _ = spawn(async move {
-            let _ = blocking(move || {
-                if let Err(error) = core.shelf.store().release(&key, holder) {
-                    tracing::debug!("a lease runs out by itself: {error}");
-                }
-            })
-            .await;
+            if let Err(error) = may_wait(|| core.shelf.store().release(&key, holder)) {
+                tracing::debug!("a lease runs out by itself: {error}");
+            }
         });
     }
 }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use crate::limit::{BytePermit, Limiter};
-use crate::transport::{Chunks, Fault, spawn};
+use crate::runtime::spawn;
+use crate::transport::{Chunks, Fault};
 
 /// A body that is counted while it is read. The count is settled when it ends or is let go.
 struct Metered {

@@ -12,7 +12,7 @@ use crate::lookup::{Question, Served, Written};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
-use crate::transport::blocking;
+use crate::runtime::may_wait;
 use crate::{Error, Freshness, Kind};
 
 /// What an answer of the server comes to.
@@ -46,13 +46,13 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
     }
     let core = trip.core();
     let now = trip.now();
-    let dropped = core.shelf.invalidate(prepared, arrived.status, &arrived.headers);
+    let dropped = may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers));
     if dropped > 0 {
         trip.listener().tell(Stage::Store, || format!("{dropped} outdated answers dropped"));
     }
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
     let written = if arrived.sound {
-        core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now)
+        may_wait(|| core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now))
     } else {
         Written::HandedOn(WhyNot::Unusable)
     };
@@ -71,7 +71,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
         }
         Written::Combine(key, stored, entry, part) => {
             if let ArrivedBody::Whole(body) = &arrived.content {
-                core.shelf.combine(&key, &stored, &entry, part, body, now);
+                may_wait(|| core.shelf.combine(&key, &stored, &entry, part, body, now));
             }
             handed_on(prepared, arrived, origin)
         }
@@ -80,9 +80,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(prepared, arrived, origin);
-                let (core, copy) = (core.clone(), response.clone());
-                let put = blocking(move || core.shelf.put(&key, &entry, &body, &copy, now)).await;
-                response.expiry = put.unwrap_or(Expiry::NotStored);
+                response.expiry = may_wait(|| core.shelf.put(&key, &entry, &body, &response, now));
                 trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
             }

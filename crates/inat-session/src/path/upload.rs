@@ -11,7 +11,7 @@ use crate::path::Stage;
 use crate::prepare::upload::{self, Found};
 use crate::prepare::{Payload, Prepared, encode_multipart};
 use crate::request::{Request, Upload};
-use crate::transport::blocking;
+use crate::runtime::may_wait;
 use crate::{Error, Kind};
 
 /// A body that is ready to be sent.
@@ -29,8 +29,7 @@ pub(super) async fn load(trip: &Trip, prepared: &Prepared) -> Result<Loaded, Err
     };
     let mut loaded = Vec::with_capacity(files.len());
     for file in files {
-        let copy = file.clone();
-        loaded.push(match blocking(move || upload::load(&copy)).await?? {
+        loaded.push(match may_wait(|| upload::load(file))? {
             Found::Loaded(whole) => whole,
             Found::Elsewhere(url) => fetch(trip, file, &url).await?,
         });

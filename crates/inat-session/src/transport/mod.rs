@@ -6,7 +6,6 @@
 mod collect;
 mod fault;
 mod http;
-mod runtime;
 #[cfg(any(test, feature = "testing"))]
 mod scripted;
 mod timeout;
@@ -20,7 +19,6 @@ use futures_util::Stream;
 pub(crate) use collect::{Body, collect};
 pub use fault::{Fault, Phase};
 pub(crate) use http::HttpTransport;
-pub(crate) use runtime::{blocking, inside_async, spawn};
 #[cfg(any(test, feature = "testing"))]
 pub use scripted::Script;
 pub use timeout::{RequestTimeout, Timeouts};

@@ -41,11 +41,9 @@ where
     Ok(handle()?.spawn(future))
 }
 
-/// Runs work that may wait for a file on a thread that is there for waiting. Called from a task of [`spawn`].
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::new(Stage::Transport, Kind::Internal(format!("a task ended early: {error}"))))
+/// Runs work that may wait for a file. Called from a task of [`spawn`]; its other tasks go on elsewhere meanwhile.
+pub(crate) fn may_wait<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
 }
 
 /// Whether this thread is busy polling a tokio task, so that blocking it would stall others.
