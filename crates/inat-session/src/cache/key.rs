@@ -31,6 +31,11 @@ impl Key {
         parts.add(url[..Position::BeforePath].as_bytes());
         parts.add_with(|bytes| normalise_percent(url.path(), bytes));
         parts.add_query(url, rules);
+        // A fragment is never sent, so it cannot change an answer. The reference tells answers apart by it all the same.
+        if let Some(fragment) = url.fragment().filter(|_| rules.sort_parameters) {
+            parts.add(b"fragment");
+            parts.add(fragment.as_bytes());
+        }
         parts.add_headers(asked.headers, rules);
         parts.0.extend((body.len() as u64).to_le_bytes());
         if body.is_empty() {
