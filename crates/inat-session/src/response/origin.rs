@@ -87,13 +87,22 @@ impl fmt::Display for Origin {
                 spent(f, *attempts, *waited)
             }
             Self::Cached { age, fresh_for: Some(fresh_for) } => {
-                write!(f, "cached {} ago, good for {} more", Human(*age), Human(*fresh_for))
+                write!(f, "cached {}, good for {} more", Ago(*age), Human(*fresh_for))
             }
-            Self::Cached { age, fresh_for: None } => write!(f, "cached {} ago, good for ever", Human(*age)),
-            Self::Stale { age, because } => write!(f, "cached {} ago and expired ({because})", Human(*age)),
+            Self::Cached { age, fresh_for: None } => write!(f, "cached {}, good for ever", Ago(*age)),
+            Self::Stale { age, because } => write!(f, "cached {} and expired ({because})", Ago(*age)),
             Self::Shared(origin) => write!(f, "shared with a twin in flight: {origin}"),
             Self::DryRun(_) => f.write_str("a dry run"),
         }
+    }
+}
+
+/// How long ago something was.
+struct Ago(Duration);
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(1) { f.write_str("just now") } else { write!(f, "{} ago", Human(self.0)) }
     }
 }
 
