@@ -72,17 +72,17 @@ impl Parts {
 
     fn add_query(&mut self, url: &Url, rules: &Rules) {
         let Some(query) = url.query() else { return self.add(b"no query") };
-        if !rules.sort_parameters && rules.ignored_parameters.is_empty() && rules.inat_hosts.is_empty() {
-            self.add(b"as it is");
-            return self.add(query.as_bytes());
-        }
         for pair in pairs(url, query, rules) {
-            self.add(&pair.name());
             if is_ignored(&pair.name(), rules) {
+                self.add(&pair.name());
                 self.add(b"present");
-            } else {
+            } else if pair.as_form {
+                self.add(&pair.name());
                 self.add(b"=");
                 self.add(&pair.value());
+            } else {
+                self.add(b"as it is");
+                self.add(pair.text.as_bytes());
             }
         }
     }
