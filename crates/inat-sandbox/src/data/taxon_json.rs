@@ -41,8 +41,8 @@ impl World {
         let more = json!({
             "created_at": text(1_200_000_000 + i64::try_from(taxon.id % 90_000).unwrap_or(0) * 500),
             "endemic": false,
-            "introduced": taxon.id % 7 == 0,
-            "native": taxon.id % 7 != 0,
+            "introduced": taxon.id.is_multiple_of(7),
+            "native": !taxon.id.is_multiple_of(7),
             "threatened": taxon.id == 48662,
             "min_species_taxon_id": taxon.id,
             "min_species_ancestry": joined(&taxon.ancestors, ","),
