@@ -74,10 +74,10 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]
         out += "Connection: close\r\n";
     }
     if !body.is_empty() {
-        out += &format!("Content-Length: {}\r\n", body.len());
+        out += &["Content-Length: ", &body.len().to_string(), "\r\n"].concat();
     }
     for (name, value) in headers {
-        out += &format!("{name}: {value}\r\n");
+        out += &[name, ": ", value, "\r\n"].concat();
     }
     out += "\r\n";
     let mut out = out.into_bytes();
