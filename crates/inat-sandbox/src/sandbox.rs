@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -23,7 +23,7 @@ pub struct Sandbox {
     addr: SocketAddr,
     url: String,
     stop: watch::Sender<bool>,
-    done: Option<mpsc::Receiver<()>>,
+    done: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl Sandbox {
@@ -50,7 +50,7 @@ impl Sandbox {
             // Nobody waits where the handle was leaked; that is fine.
             let _ = finished.send(());
         })?;
-        Ok(Self { shared, addr, url, stop, done: Some(done) })
+        Ok(Self { shared, addr, url, stop, done: Mutex::new(Some(done)) })
     }
 
     /// The address it listens on.
@@ -141,21 +141,21 @@ impl Sandbox {
     }
 
     /// Stops listening and drops open connections, within three seconds.
-    pub fn stop(mut self) {
+    pub fn stop(&self) {
         self.halt();
     }
 
     /// Serves until the process ends or the server fails: what the command does.
-    pub fn run_forever(mut self) {
-        if let Some(done) = self.done.take() {
+    pub fn run_forever(&self) {
+        if let Some(done) = lock(&self.done).take() {
             // An error means the thread is gone, which is the end as well.
             let _ = done.recv();
         }
     }
 
-    fn halt(&mut self) {
+    fn halt(&self) {
         let _ = self.stop.send(true);
-        if let Some(done) = self.done.take() {
+        if let Some(done) = lock(&self.done).take() {
             let _ = done.recv_timeout(STOP);
         }
     }
