@@ -29,7 +29,15 @@ mod tests {
 
     #[test]
     fn as_people_say_them() {
-        let rows = [(0, "0.0 s"), (9, "9.0 s"), (45, "45 s"), (299, "5 min"), (300, "5 min"), (10_800, "3 h"), (604_800, "7 d")];
+        let rows = [
+            (0, "0.0 s"),
+            (9, "9.0 s"),
+            (45, "45 s"),
+            (299, "5 min"),
+            (300, "5 min"),
+            (10_800, "3 h"),
+            (604_800, "7 d"),
+        ];
         for (seconds, text) in rows {
             assert_eq!(Human(Duration::from_secs(seconds)).to_string(), text);
         }

@@ -109,7 +109,11 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
         result = super::ask(trip, prepared, question) => result,
         () = lease.keep() => Err(trip.error(Stage::Coalesce, prepared, Kind::Internal("a lease ended".to_owned()))),
     };
-    core.shelf.note_shareable(&key, result.as_ref().is_ok_and(|response| response.expiry() != Expiry::NotStored));
+    if let Ok(response) = &result
+        && prepared.method != http::Method::HEAD
+    {
+        core.shelf.note_shareable(&key, response.expiry() != Expiry::NotStored);
+    }
     result
 }
 
