@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{Config, Fault, Seen, Upload, origin, server, shared::Shared, shared::lock};
+use crate::{Config, Fault, Seen, Upload, clock::Clock, origin, server, shared::Shared, shared::lock};
 
 /// How long [`Sandbox::stop`] waits for the server's thread; open connections are dropped sooner.
 const STOP: Duration = Duration::from_secs(3);
@@ -112,7 +112,7 @@ impl Sandbox {
     /// A JSON Web Token of this user as `/users/api_token` gives it, expiring that many seconds from now (negative: already expired).
     /// It is well formed but signed by nobody: the sandbox believes every token's `user_id` and `exp`.
     pub fn jwt(user_id: u64, expires_in_secs: i64) -> String {
-        origin::jwt(user_id, expires_in_secs, std::time::SystemTime::now())
+        origin::jwt(user_id, expires_in_secs, Clock::default().now())
     }
 
     /// The ids of the synthetic observations, ascending.
@@ -132,7 +132,7 @@ impl Sandbox {
 
     /// Takes an observation away. `false` where there was none.
     pub fn delete_observation(&self, id: u64) -> bool {
-        self.shared.origin.delete(id)
+        self.shared.origin.delete(id, self.shared.clock.now())
     }
 
     /// Adds an observation of this user and taxon, as if somebody had just uploaded it, and gives its id.

@@ -143,10 +143,10 @@ impl Origin {
         true
     }
 
-    pub(crate) fn delete(&self, id: u64) -> bool {
+    pub(crate) fn delete(&self, id: u64, now: SystemTime) -> bool {
         match self.find(id) {
             Some(one) => {
-                self.remove(&one, SystemTime::now());
+                self.remove(&one, now);
                 true
             }
             None => false,
