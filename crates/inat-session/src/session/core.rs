@@ -98,7 +98,7 @@ impl Core {
     pub(crate) async fn close(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
-        self.background.finish(PATIENCE).await;
+        self.background.finish(&self.clock, PATIENCE).await;
         self.shelf.close();
         self.limiter.close();
     }
