@@ -4,6 +4,7 @@
 //! Time starts at `START`; `{+60}` in a field is the HTTP date 60 seconds later. Fields are written `name: value | name: value`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::too_many_lines, clippy::items_after_statements, reason = "a table is as long as it is")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,6 +183,7 @@ const MAX_STALE: Outcome = Outcome::Stale(StaleBecause::MaxStale);
 const REVALIDATING: Outcome = Outcome::Stale(StaleBecause::WhileRevalidating);
 
 #[test]
+#[rustfmt::skip]
 fn storing() {
     let no_validator_no_lifetime = "";
     for (section, status, request, response, stored) in [
@@ -206,13 +208,7 @@ fn storing() {
         ("5.2.1.5 request no-store", 200, "cache-control: no-store", "cache-control: max-age=60", false),
         ("5.2.2.3 must-understand, understood", 200, "", "cache-control: must-understand, no-store, max-age=60", true),
         ("5.2.2.3 must-understand, unknown status", 299, "", "cache-control: must-understand, max-age=60", false),
-        (
-            "5.2.2.3 must-understand, unknown status",
-            599,
-            "",
-            "cache-control: must-understand, no-store, max-age=60",
-            false,
-        ),
+        ("5.2.2.3 must-understand, unknown status", 599, "", "cache-control: must-understand, no-store, max-age=60", false),
         ("5.2.2.4 no-cache without validator", 200, "", "cache-control: no-cache, max-age=60", false),
         ("5.2.2.4 no-cache with validator", 200, "", "cache-control: no-cache | etag: \"1\"", true),
         ("5.4 pragma in a response means nothing", 200, "", "pragma: no-cache | cache-control: max-age=60", true),
@@ -295,6 +291,7 @@ fn incomplete_answers_are_not_stored() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn stored_fields() {
     // §3.1: all but those of the connection; §5.2.2.4: but for those `no-cache` names; 9110 §5.3: lines keep their order.
     for (section, response, name, expected) in [
@@ -330,6 +327,7 @@ fn stored_fields() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn freshness() {
     for (section, response, after, expected) in [
         ("4.2.1 max-age", "cache-control: max-age=60", 59, Fresh),
@@ -350,12 +348,7 @@ fn freshness() {
         ("4.2.1 white space after =: stale", "cache-control: max-age= 60", 0, Asks),
         ("4.2.1 hexadecimal: stale", "cache-control: max-age=0x60", 0, Asks),
         ("4.2.1 malformed does not fall back to expires", "cache-control: max-age=x | expires: {+60}", 0, Asks),
-        (
-            "4.2.1 malformed does not fall back to heuristics",
-            "cache-control: max-age=x | last-modified: {-9999}",
-            0,
-            Asks,
-        ),
+        ("4.2.1 malformed does not fall back to heuristics", "cache-control: max-age=x | last-modified: {-9999}", 0, Asks),
         ("4.2.1 conflict: most restrictive", "cache-control: max-age=100, max-age=0", 0, Asks),
         ("4.2.1 conflict: most restrictive", "cache-control: max-age=10, max-age=100", 11, Asks),
         ("4.2.1 conflict over two lines", "cache-control: max-age=100 | cache-control: max-age=10", 11, Asks),
@@ -492,6 +485,7 @@ fn a_clock_set_back_makes_nothing_fresh_for_ever() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn request_directives() {
     let fresh = "cache-control: max-age=60";
     let tagged = "cache-control: max-age=60 | etag: \"1\"";
@@ -499,13 +493,7 @@ fn request_directives() {
         ("5.2.1.1 max-age", fresh, 10, "cache-control: max-age=10", Fresh),
         ("5.2.1.1 max-age", fresh, 11, "cache-control: max-age=10", Asks),
         ("5.2.1.1 Max-Age", fresh, 11, "cache-control: Max-Age=10", Asks),
-        (
-            "5.2.1.1 max-age counts the age on arrival",
-            "age: 20 | cache-control: max-age=60",
-            0,
-            "cache-control: max-age=10",
-            Asks,
-        ),
+        ("5.2.1.1 max-age counts the age on arrival", "age: 20 | cache-control: max-age=60", 0, "cache-control: max-age=10", Asks),
         ("5.2.1.1 max-age=0", fresh, 0, "cache-control: max-age=0", Asks),
         ("5.2.1.1 max-age malformed", fresh, 0, "cache-control: max-age=x", Asks),
         ("5.2.1.1 max-age quoted", fresh, 5, "cache-control: max-age=\"10\"", Fresh),
@@ -517,34 +505,10 @@ fn request_directives() {
         ("5.2.1.2 max-stale malformed grants nothing", fresh, 61, "cache-control: max-stale=x", Asks),
         ("5.2.1.2 max-stale=0", fresh, 61, "cache-control: max-stale=0", Asks),
         ("5.2.1.2 max-stale with max-age", fresh, 65, "cache-control: max-age=10, max-stale=10", Asks),
-        (
-            "5.2.2.2 must-revalidate beats max-stale",
-            "cache-control: must-revalidate, max-age=60",
-            61,
-            "cache-control: max-stale",
-            Asks,
-        ),
-        (
-            "5.2.2.4 no-cache beats max-stale",
-            "cache-control: no-cache, max-age=60 | etag: \"1\"",
-            0,
-            "cache-control: max-stale",
-            Asks,
-        ),
-        (
-            "5.2.2.8 proxy-revalidate does not",
-            "cache-control: proxy-revalidate, max-age=60",
-            61,
-            "cache-control: max-stale",
-            MAX_STALE,
-        ),
-        (
-            "5.2.2.10 s-maxage does not",
-            "cache-control: s-maxage=1, max-age=60",
-            61,
-            "cache-control: max-stale",
-            MAX_STALE,
-        ),
+        ("5.2.2.2 must-revalidate beats max-stale", "cache-control: must-revalidate, max-age=60", 61, "cache-control: max-stale", Asks),
+        ("5.2.2.4 no-cache beats max-stale", "cache-control: no-cache, max-age=60 | etag: \"1\"", 0, "cache-control: max-stale", Asks),
+        ("5.2.2.8 proxy-revalidate does not", "cache-control: proxy-revalidate, max-age=60", 61, "cache-control: max-stale", MAX_STALE),
+        ("5.2.2.10 s-maxage does not", "cache-control: s-maxage=1, max-age=60", 61, "cache-control: max-stale", MAX_STALE),
         ("5.2.1.3 min-fresh", fresh, 50, "cache-control: min-fresh=10", Fresh),
         ("5.2.1.3 min-fresh", fresh, 51, "cache-control: min-fresh=10", Asks),
         ("5.2.1.3 min-fresh malformed", fresh, 0, "cache-control: min-fresh=x", Asks),
@@ -566,27 +530,9 @@ fn request_directives() {
         ("RFC 5861 §3", "cache-control: max-age=60, stale-while-revalidate=10", 71, "", Asks),
         ("RFC 5861 §3, fresh", "cache-control: max-age=60, stale-while-revalidate=10", 59, "", Fresh),
         ("RFC 5861 §3, malformed", "cache-control: max-age=60, stale-while-revalidate=x", 61, "", Asks),
-        (
-            "RFC 5861 §3, must-revalidate",
-            "cache-control: max-age=60, must-revalidate, stale-while-revalidate=10",
-            61,
-            "",
-            Asks,
-        ),
-        (
-            "RFC 5861 §3, request no-cache",
-            "cache-control: max-age=60, stale-while-revalidate=10",
-            61,
-            "cache-control: no-cache",
-            Asks,
-        ),
-        (
-            "RFC 5861 §3, request max-age",
-            "cache-control: max-age=60, stale-while-revalidate=10",
-            65,
-            "cache-control: max-age=60",
-            Asks,
-        ),
+        ("RFC 5861 §3, must-revalidate", "cache-control: max-age=60, must-revalidate, stale-while-revalidate=10", 61, "", Asks),
+        ("RFC 5861 §3, request no-cache", "cache-control: max-age=60, stale-while-revalidate=10", 61, "cache-control: no-cache", Asks),
+        ("RFC 5861 §3, request max-age", "cache-control: max-age=60, stale-while-revalidate=10", 65, "cache-control: max-age=60", Asks),
         ("RFC 5861 §4 is no reason by itself", "cache-control: max-age=60, stale-if-error=10", 61, "", Asks),
         ("RFC 8246 §2", "cache-control: immutable, max-age=60 | etag: \"1\"", 0, "cache-control: no-cache", Asks),
         ("9110 §13.1.1 if-match is the origin's", tagged, 0, "if-match: \"1\"", Asks),
@@ -612,6 +558,7 @@ fn a_stale_answer_is_refreshed_once_it_is_served() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn variants_are_selected_by_what_vary_names() {
     for (section, vary, first, second, same) in [
         ("4.1 nothing", "", "foo: 1", "foo: 2", true),
@@ -634,34 +581,10 @@ fn variants_are_selected_by_what_vary_names() {
         ("4.1 lines combined", "vary: foo", "foo: 1, 2", "foo: 1 | foo: 2", true),
         ("4.1 order counts", "vary: foo", "foo: 1, 2", "foo: 2, 1", false),
         ("4.1 letter case counts", "vary: foo", "foo: a", "foo: A", false),
-        (
-            "9110 §12.5.4 language tags",
-            "vary: accept-language",
-            "accept-language: en-GB",
-            "accept-language: EN-gb",
-            true,
-        ),
-        (
-            "9110 §12.5.4 weights order",
-            "vary: accept-language",
-            "accept-language: en;q=0.5, de",
-            "accept-language: de, en; q=0.50",
-            true,
-        ),
-        (
-            "9110 §12.5.4 other weights",
-            "vary: accept-language",
-            "accept-language: en;q=0.5, de",
-            "accept-language: en, de;q=0.5",
-            false,
-        ),
-        (
-            "9110 §12.5.3 codings",
-            "vary: accept-encoding",
-            "accept-encoding: gzip, br",
-            "accept-encoding: GZIP,br",
-            true,
-        ),
+        ("9110 §12.5.4 language tags", "vary: accept-language", "accept-language: en-GB", "accept-language: EN-gb", true),
+        ("9110 §12.5.4 weights order", "vary: accept-language", "accept-language: en;q=0.5, de", "accept-language: de, en; q=0.50", true),
+        ("9110 §12.5.4 other weights", "vary: accept-language", "accept-language: en;q=0.5, de", "accept-language: en, de;q=0.5", false),
+        ("9110 §12.5.3 codings", "vary: accept-encoding", "accept-encoding: gzip, br", "accept-encoding: GZIP,br", true),
         ("4.1 authorization", "vary: authorization", "authorization: Bearer a", "authorization: Bearer b", false),
     ] {
         let response = format!("cache-control: max-age=60 | etag: \"1\" | {vary}");
@@ -742,6 +665,7 @@ fn tags_of_all_variants_are_asked_about() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn which_variant_a_304_is_about() {
     const NONE: Result<usize, Keep> = Err(Keep::Useless304);
     // Each variant answers its own `foo`, from 0 on; the request is for foo: 0.
@@ -752,20 +676,10 @@ fn which_variant_a_304_is_about() {
         ("4.3.4 weak matches weak", &["etag: W/\"a\"", "etag: W/\"b\""], "etag: W/\"b\"", Ok(1)),
         ("4.3.4 weak matches strong", &["etag: \"a\""], "etag: W/\"a\"", Ok(0)),
         ("4.3.4 weak, unknown", &["etag: W/\"a\""], "etag: W/\"x\"", NONE),
-        (
-            "4.1 one weak tag twice: the one vary matches",
-            &["etag: W/\"a\"", "etag: W/\"a\" | date: {+9}"],
-            "etag: W/\"a\"",
-            Ok(0),
-        ),
+        ("4.1 one weak tag twice: the one vary matches", &["etag: W/\"a\"", "etag: W/\"a\" | date: {+9}"], "etag: W/\"a\"", Ok(0)),
         ("4.3.4 last-modified", &["last-modified: {-9}"], "last-modified: {-9}", Ok(0)),
         ("4.3.4 last-modified, other", &["last-modified: {-9}"], "last-modified: {-8}", NONE),
-        (
-            "4.3.4 last-modified of the other",
-            &["last-modified: {-9}", "last-modified: {-8}"],
-            "last-modified: {-8}",
-            Ok(1),
-        ),
+        ("4.3.4 last-modified of the other", &["last-modified: {-9}", "last-modified: {-8}"], "last-modified: {-8}", Ok(1)),
         ("4.3.4 no validator, one asked about", &["etag: \"a\""], "", Ok(0)),
         ("4.3.4 no validator, one asked about", &["last-modified: {-9}"], "", Ok(0)),
         ("4.3.4 no validator, several asked about", &["etag: \"a\"", "etag: \"b\""], "", NONE),
@@ -786,6 +700,7 @@ fn which_variant_a_304_is_about() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn a_304_to_the_callers_own_condition_is_the_callers() {
     for (section, stored, request, answer, expected) in [
         ("4.3.2 nothing stored", "", "if-none-match: \"c\"", "etag: \"c\"", WhyNot::CallersCondition),
@@ -793,13 +708,7 @@ fn a_304_to_the_callers_own_condition_is_the_callers() {
         ("4.3.2 nothing stored", "", "if-modified-since: {-5}", "", WhyNot::CallersCondition),
         ("4.3.2 the caller's tag", "etag: \"a\"", "if-none-match: \"c\"", "etag: \"c\"", WhyNot::CallersCondition),
         ("4.3.2 the caller's *", "cache-control: max-age=0", "if-none-match: *", "", WhyNot::CallersCondition),
-        (
-            "4.3.4 a date of the caller's proves nothing about a copy without",
-            "cache-control: max-age=0",
-            "if-modified-since: {-5}",
-            "",
-            WhyNot::CallersCondition,
-        ),
+        ("4.3.4 a date of the caller's proves nothing about a copy without", "cache-control: max-age=0", "if-modified-since: {-5}", "", WhyNot::CallersCondition),
         ("9110 §15.4.5 nobody asked", "", "", "etag: \"c\"", WhyNot::Unasked304),
     ] {
         let stored: Vec<_> =
@@ -818,6 +727,7 @@ fn a_304_to_the_callers_own_condition_is_the_callers() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn a_304_updates_what_is_stored() {
     let stored = "etag: \"1\" | cache-control: max-age=10 | content-type: a/b | content-length: 5 | content-encoding: gzip | \
                   link: </1> | link: </2> | x-old: 1";
@@ -849,6 +759,7 @@ fn a_304_updates_what_is_stored() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn a_304_renews_freshness() {
     for (section, stored, answer, after, expected) in [
         ("4.3.4 the old lifetime, counted anew", "cache-control: max-age=60", "", 59, Fresh),
@@ -862,13 +773,7 @@ fn a_304_renews_freshness() {
         ("4.2.3 the date of the 304", "date: {+0} | cache-control: max-age=60", "date: {+950}", 10, Asks),
         ("5.3 old expires, new date", "date: {+0} | expires: {+60}", "date: {+1000}", 0, Asks),
         ("5.3 new expires", "date: {+0} | expires: {+60}", "expires: {+1060}", 59, Fresh),
-        (
-            "3 no-store is not stored, not even so",
-            "cache-control: max-age=60",
-            "cache-control: no-store, max-age=60",
-            0,
-            Asks,
-        ),
+        ("3 no-store is not stored, not even so", "cache-control: max-age=60", "cache-control: no-store, max-age=60", 0, Asks),
     ] {
         let entry = Ask::get("").stored(200, &format!("etag: \"1\" | {stored}"), START);
         let ask = Ask::get("");
@@ -918,10 +823,10 @@ fn head() {
     ] {
         let kept = head.keep(&[Arc::clone(&entry)], 200, answer, at(100));
         let Keep::Update(updates) = kept else { panic!("§{section}: {kept:?}") };
-        let [(0, updated)] = &updates[..] else { panic!("§{section}") };
-        assert_eq!(updated.method, Method::GET, "§{section}");
-        assert_eq!(updated.policy.is_fresh(at(101)), fresh, "§{section}: {answer}");
-        assert_eq!(updated.headers["content-length"], "5", "§{section}");
+        let [(0, now)] = &updates[..] else { panic!("§{section}") };
+        assert_eq!(now.method, Method::GET, "§{section}");
+        assert_eq!(now.policy.is_fresh(at(101)), fresh, "§{section}: {answer}");
+        assert_eq!(now.headers["content-length"], "5", "§{section}");
     }
     // An entry made by HEAD has no body for a GET.
     let of_head = head.stored(200, "cache-control: max-age=60", START);
@@ -953,6 +858,7 @@ fn answers_that_are_not_stored_may_outdate_what_is() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn the_callers_conditions_are_answered() {
     const OK: u16 = 200;
     for (section, stored, request, expected) in [
@@ -975,18 +881,8 @@ fn the_callers_conditions_are_answered() {
         ("4.3.2 no last-modified: date", "date: {-100}", "if-modified-since: {-101}", OK),
         ("9110 §13.1.3 no date", "last-modified: {-100}", "if-modified-since: soon", OK),
         ("9110 §13.1.3 two dates", "last-modified: {-100}", "if-modified-since: {-50} | if-modified-since: {-40}", OK),
-        (
-            "9110 §13.2.2 tag before date",
-            "etag: \"1\" | last-modified: {-100}",
-            "if-none-match: \"2\" | if-modified-since: {-50}",
-            OK,
-        ),
-        (
-            "9110 §13.2.2 tag before date",
-            "etag: \"1\" | last-modified: {-100}",
-            "if-none-match: \"1\" | if-modified-since: {-500}",
-            304,
-        ),
+        ("9110 §13.2.2 tag before date", "etag: \"1\" | last-modified: {-100}", "if-none-match: \"2\" | if-modified-since: {-50}", OK),
+        ("9110 §13.2.2 tag before date", "etag: \"1\" | last-modified: {-100}", "if-none-match: \"1\" | if-modified-since: {-500}", 304),
         ("9110 §13.2.2 condition before range", "etag: \"1\"", "if-none-match: \"1\" | range: bytes=0-1", 304),
     ] {
         let entry = Ask::get("").stored(200, &format!("cache-control: max-age=600 | {stored}"), START);
@@ -1000,6 +896,7 @@ fn the_callers_conditions_are_answered() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn a_304_of_ours_carries_what_a_cache_needs() {
     // 9110 §15.4.5
     let stored = "etag: \"1\" | cache-control: max-age=600 | vary: foo | expires: {+9} | content-location: /a | last-modified: {-9} | \
@@ -1026,6 +923,7 @@ fn age_is_generated() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn ranges_of_a_whole() {
     for (section, stored, request, status, body, range) in [
         ("14.2 first bytes", "", "range: bytes=0-1", 206, "01", "bytes 0-1/10"),
@@ -1045,22 +943,8 @@ fn ranges_of_a_whole() {
         ("13.1.5 weak tags never", "etag: W/\"1\"", "range: bytes=0-1 | if-range: W/\"1\"", 200, "0123456789", ""),
         ("13.1.5 exact date", "last-modified: {-9}", "range: bytes=0-1 | if-range: {-9}", 206, "01", "bytes 0-1/10"),
         ("13.1.5 later date", "last-modified: {-9}", "range: bytes=0-1 | if-range: {-8}", 200, "0123456789", ""),
-        (
-            "8.8.2.2 a date that is not strong",
-            "last-modified: {+0}",
-            "range: bytes=0-1 | if-range: {+0}",
-            200,
-            "0123456789",
-            "",
-        ),
-        (
-            "13.1.5 beyond the end, if-range does not hold",
-            "etag: \"1\"",
-            "range: bytes=99- | if-range: \"2\"",
-            200,
-            "0123456789",
-            "",
-        ),
+        ("8.8.2.2 a date that is not strong", "last-modified: {+0}", "range: bytes=0-1 | if-range: {+0}", 200, "0123456789", ""),
+        ("13.1.5 beyond the end, if-range does not hold", "etag: \"1\"", "range: bytes=99- | if-range: \"2\"", 200, "0123456789", ""),
     ] {
         let response = format!("cache-control: max-age=60 | content-length: 10 | content-type: a/b | {stored}");
         let entry = Ask::get("").stored(200, &response, START);
@@ -1178,12 +1062,13 @@ fn parts_are_combined_under_a_strong_validator_only() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn rescue_in_trouble() {
     use Trouble::{Network, Status};
     let status = |code: u16| Status(StatusCode::from_u16(code).unwrap());
     let always = Rules { stale_if_error: Stale::Always, ..Rules::headers_only() };
-    let for_5 = Rules { stale_if_error: Stale::For(secs(5)), ..Rules::headers_only() };
-    let for_15 = Rules { stale_if_error: Stale::For(secs(15)), ..Rules::headers_only() };
+    let short = Rules { stale_if_error: Stale::For(secs(5)), ..Rules::headers_only() };
+    let quarter = Rules { stale_if_error: Stale::For(secs(15)), ..Rules::headers_only() };
     let off = Rules::headers_only();
     let plain = "cache-control: max-age=60";
     let by_header = "cache-control: max-age=60, stale-if-error=10";
@@ -1208,17 +1093,10 @@ fn rescue_in_trouble() {
         ("RFC 5861 §4 the request says so", plain, "cache-control: stale-if-error=10", status(503), &off, true),
         ("RFC 5861 §4 not that long", plain, "cache-control: stale-if-error=9", status(503), &off, false),
         ("RFC 5861 §4 malformed", plain, "cache-control: stale-if-error=x", status(503), &off, false),
-        ("the session says so", plain, "", status(503), &for_15, true),
-        ("the session says so, not that long", plain, "", status(503), &for_5, false),
+        ("the session says so", plain, "", status(503), &quarter, true),
+        ("the session says so, not that long", plain, "", status(503), &short, false),
         ("5.2.2.2 must-revalidate", "cache-control: max-age=60, must-revalidate", "", status(503), &always, false),
-        (
-            "5.2.2.2 must-revalidate",
-            "cache-control: max-age=60, must-revalidate, stale-if-error=99",
-            "",
-            Network,
-            &always,
-            false,
-        ),
+        ("5.2.2.2 must-revalidate", "cache-control: max-age=60, must-revalidate, stale-if-error=99", "", Network, &always, false),
         ("5.2.2.4 no-cache", "cache-control: max-age=60, no-cache | etag: \"1\"", "", Network, &always, false),
         ("5.2.1.4 request no-cache", plain, "cache-control: no-cache", Network, &always, false),
         ("5.4 pragma", plain, "pragma: no-cache", Network, &always, false),
@@ -1274,21 +1152,12 @@ fn invalidation() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn writes_to_inaturalist_outdate_the_listings() {
     let put = |url: &str| invalidated(&Method::PUT, &url.parse().unwrap(), StatusCode::OK, &HeaderMap::new());
     let api = "https://api.inaturalist.org";
     for (url, expected) in [
-        (
-            "/v1/observations/123",
-            &[
-                "/v1/observations/123",
-                "/v1/observations",
-                "/v1/observations/species_counts",
-                "/v1/observations/observers",
-                "/v2/observations",
-                "/v2/observations/123",
-            ][..],
-        ),
+        ("/v1/observations/123", &["/v1/observations/123", "/v1/observations", "/v1/observations/species_counts", "/v1/observations/observers", "/v2/observations", "/v2/observations/123"][..]),
         ("/v2/observations/123/fave", &["/v2/observations/123", "/v1/observations", "/v2/observations/histogram"]),
         ("/v1/observation_photos", &["/v1/observation_photos", "/v1/observations", "/v2/observations"]),
         ("/v1/identifications/5", &["/v1/identifications", "/v1/identifications/categories", "/v1/observations"]),
