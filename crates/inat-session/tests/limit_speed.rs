@@ -4,10 +4,11 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inat_session::Clock;
-use inat_session::limit::{Ask, Ledger, Limits, MemoryLedger, Reserved, SqliteLedger};
+use inat_session::limit::{Ask, Ledger, Limiter, Limits, MemoryLedger, Patience, Reserved, SqliteLedger};
 
 const CHILD: &str = "LIMIT_SPEED_CHILD";
 
@@ -67,6 +68,39 @@ fn with_a_past() {
     }
 }
 
+/// 20 a second for ten seconds, four processes that always want more.
+#[test]
+#[ignore = "measures"]
+fn fidelity() {
+    let limits = Limits { per_second: 20.0, burst: 1, ..Limits::unlimited() };
+    if let Ok(path) = std::env::var(CHILD) {
+        let limiter =
+            Limiter::new(limits, Arc::new(SqliteLedger::at(Path::new(&path), Clock::system())), Clock::system());
+        let url = url::Url::parse("https://api.inaturalist.org/").unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let end = Instant::now() + Duration::from_secs(12);
+            while Instant::now() < end {
+                let permit = limiter.acquire(&url, Patience::default(), &|_| {}).await.unwrap();
+                println!("\ngrant {}", permit.at.as_micros());
+            }
+        });
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut grants: Vec<i64> = children("fidelity", &folder.path().join("ratelimit.db"))
+        .iter()
+        .flat_map(|output| {
+            output.lines().filter_map(|line| line.strip_prefix("grant ")?.parse().ok()).collect::<Vec<_>>()
+        })
+        .collect();
+    grants.sort_unstable();
+    let first = grants[0];
+    let inside = grants.iter().filter(|at| **at < first + 10_000_000).count();
+    let closest = grants.windows(21).map(|some| some[20] - some[0]).min().unwrap();
+    println!("fidelity: {inside} of 200 in ten seconds; 21 grants are never closer than {closest} µs");
+    assert!(closest >= 1_000_000);
+}
+
 #[test]
 #[ignore = "measures"]
 fn four_processes() {
@@ -76,25 +110,30 @@ fn four_processes() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ratelimit.db");
-    let spawn = |_| {
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "four_processes", "--ignored", "--nocapture"])
-            .env(CHILD, &path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    let children: Vec<_> = (0..4).map(spawn).collect();
-    let rate = |child: std::process::Child| -> f64 {
-        let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let outputs = children("four_processes", &folder.path().join("ratelimit.db"));
+    let rate = |output: &String| -> f64 {
         output.lines().find_map(|line| line.strip_prefix("rate ")).unwrap().parse().unwrap()
     };
-    let rates: Vec<f64> = children.into_iter().map(rate).collect();
+    let rates: Vec<f64> = outputs.iter().map(rate).collect();
     let (least, most) = rates.iter().fold((f64::MAX, 0f64), |(least, most), rate| (least.min(*rate), most.max(*rate)));
     println!(
         "four processes: {:.0}/s together, slowest/fastest {:.2} {rates:.0?}",
         rates.iter().sum::<f64>(),
         least / most
     );
+}
+
+/// Four processes that run `test` as children; what they print.
+fn children(test: &str, file: &Path) -> Vec<String> {
+    let spawn = |_| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--ignored", "--nocapture"])
+            .env(CHILD, file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..4).map(spawn).collect();
+    let output = |child: std::process::Child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    children.into_iter().map(output).collect()
 }
