@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::trip::{Arrived, ArrivedBody, Reply, Trip};
+use super::reply::{Arrived, ArrivedBody, Reply};
+use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
 use crate::lookup::{Question, Served, Written};

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
+use super::reply::{Arrived, ArrivedBody};
 use super::settle::handed_on;
-use super::trip::{Arrived, ArrivedBody};
 use crate::cache::{Entry, Key};
 use crate::prepare::Prepared;
 use crate::response::{Arriving, Content, Origin, Response};
