@@ -1,4 +1,56 @@
+//! Putting parts of one representation together (RFC 9111 §3.4): only where a strong validator says that they are of one.
+
 use bytes::Bytes;
+
+use super::conditions::Tag;
 use super::{Entry, Part};
-/// splice
-pub fn splice(_stored: &Entry, _stored_body: &[u8], _part: Part, _received: &[u8]) -> Option<Bytes> { None }
+
+/// The body of a stored response together with a range that arrived, in the order of the bytes. `None` when the lengths do
+/// not fit: then it is not stored.
+///
+/// `stored` is the entry as it was before [`super::Keep::Combine`], `part` the range that arrived.
+pub fn splice(stored: &Entry, stored_body: &Bytes, part: Part, received: &Bytes) -> Option<Bytes> {
+    let whole = Part { first: 0, last: part.whole.checked_sub(1)?, whole: part.whole };
+    let held = stored.part.unwrap_or(whole);
+    if stored_body.len() as u64 != len(held)? || received.len() as u64 != len(part)? {
+        return None;
+    }
+    let joined = join(held, part)?;
+    if joined == held {
+        return Some(stored_body.clone());
+    }
+    let mut body = Vec::with_capacity(usize::try_from(len(joined)?).ok()?);
+    let (front, front_part, back, back_part) = if held.first <= part.first {
+        (stored_body, held, received, part)
+    } else {
+        (received, part, stored_body, held)
+    };
+    body.extend_from_slice(front);
+    let overlap = usize::try_from((front_part.last + 1).checked_sub(back_part.first)?).ok()?;
+    body.extend_from_slice(back.get(overlap..).unwrap_or_default());
+    Some(body.into())
+}
+
+fn len(part: Part) -> Option<u64> {
+    part.last.checked_sub(part.first)?.checked_add(1)
+}
+
+/// The range two ranges make together, if they touch.
+pub(crate) fn join(one: Part, other: Part) -> Option<Part> {
+    let touch = one.first <= other.last.saturating_add(1) && other.first <= one.last.saturating_add(1);
+    (touch && one.whole == other.whole).then(|| Part {
+        first: one.first.min(other.first),
+        last: one.last.max(other.last),
+        whole: one.whole,
+    })
+}
+
+/// Whether two responses are of one representation, byte by byte.
+pub(crate) fn same_bytes(one: &http::HeaderMap, other: &http::HeaderMap) -> bool {
+    Tag::in_response(one).zip(Tag::in_response(other)).is_some_and(|(one, other)| one.matches_strongly(other))
+}
+
+/// Whether two responses say that they are of different representations.
+pub(crate) fn other_bytes(one: &http::HeaderMap, other: &http::HeaderMap) -> bool {
+    Tag::in_response(one).zip(Tag::in_response(other)).is_some_and(|(one, other)| !one.matches_weakly(other))
+}

@@ -138,4 +138,10 @@ impl Flags {
     pub const fn with(self, rule: Self) -> Self {
         Self(self.0 | rule.0)
     }
+
+    /// These but for `rule`.
+    #[must_use]
+    pub const fn without(self, rule: Self) -> Self {
+        Self(self.0 & !rule.0)
+    }
 }

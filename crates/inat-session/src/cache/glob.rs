@@ -99,7 +99,9 @@ impl Glob {
     fn ends_at(&self, text: &[u8], at: usize) -> bool {
         match (self.ending, text.get(at)) {
             (Ending::Anything, _) | (_, None) => true,
-            (Ending::HostEnd, Some(next)) => matches!(next, b'/' | b':' | b'?') || matches!(self.tokens.last(), Some(Token::Star)),
+            (Ending::HostEnd, Some(next)) => {
+                matches!(next, b'/' | b':' | b'?') || matches!(self.tokens.last(), Some(Token::Star))
+            }
         }
     }
 }

@@ -1,6 +1,15 @@
-use http::HeaderMap;
+//! What to do with an answer of the server: store it, update what is stored, or neither (RFC 9111 §3, §4.3.3–5).
+
 use std::sync::Arc;
-use super::{Asked, Entry, Identity, Part, Received, Rules, WhyNot};
+
+use http::{HeaderMap, Method, StatusCode, header};
+
+use super::directives::RequestDirectives;
+use super::{
+    Asked, Entry, Identity, Lifetime, Part, Received, Rules, Vary, WhyNot, combine, compile, freshen, key, look, range,
+    storing,
+};
+
 /// What to do with an answer of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -17,7 +26,7 @@ pub enum Keep {
     },
     /// 304, but nothing stored matches it: ask once more, without any condition.
     Useless304,
-    /// A `HEAD` answer, to be handed on; it says something new about these stored variants (RFC 9111 §4.3.5).
+    /// The answer to a `HEAD`, to be handed on; it says something new about these stored variants (RFC 9111 §4.3.5).
     Update(Vec<(usize, Box<Entry>)>),
     /// A 206, to be handed on; together with a stored variant it makes this entry, whose body is [`super::splice`]d
     /// (RFC 9111 §3.4).
@@ -39,5 +48,150 @@ pub enum Keep {
     /// Do not store it.
     Nothing(WhyNot),
 }
-/// keep
-pub fn keep(_asked: &Asked<'_>, _sent: &HeaderMap, _variants: &[Arc<Entry>], _received: &Received<'_>, _identity: Identity, _rules: &Rules) -> Keep { Keep::Nothing(WhyNot::Bypass) }
+
+/// Decides what to do with an answer. `sent` are the fields that were sent, our conditions included; `variants` are those
+/// [`super::look`] was shown.
+pub fn keep(
+    asked: &Asked<'_>,
+    sent: &HeaderMap,
+    variants: &[Arc<Entry>],
+    received: &Received<'_>,
+    identity: Identity,
+    rules: &Rules,
+) -> Keep {
+    let method = key::effective_method(asked.method, asked.headers);
+    if !rules.allows(&method) {
+        return Keep::Nothing(WhyNot::Method);
+    }
+    if rules.disabled || asked.lifetime == Some(Lifetime::DoNotCache) || rules.lifetimes.bypasses(asked.url) {
+        return Keep::Nothing(WhyNot::Bypass);
+    }
+    if RequestDirectives::of(asked.headers).no_store {
+        return Keep::Nothing(WhyNot::NoStore);
+    }
+    if received.status == StatusCode::NOT_MODIFIED {
+        return freshen::not_modified(asked, sent, variants, received, rules);
+    }
+    if !received.complete && method != Method::HEAD {
+        return Keep::Nothing(WhyNot::Incomplete);
+    }
+    match (received.status, &method) {
+        (StatusCode::OK, &Method::HEAD) => {
+            let known = freshen::by_head(asked, variants, received, rules);
+            if !known.is_empty() {
+                return Keep::Update(known);
+            }
+        }
+        // An error in answer to a `HEAD` says nothing about the body of a `GET`, and must not take its place.
+        (_, &Method::HEAD) if variants.iter().any(|variant| variant.method != Method::HEAD) => {
+            return Keep::Nothing(WhyNot::Head);
+        }
+        (StatusCode::PARTIAL_CONTENT, _) => return partial(asked, sent, variants, received, identity, rules),
+        _ => {}
+    }
+    match candidate(asked, received, identity, rules) {
+        Ok(entry) => Keep::Store(entry),
+        Err(why) => not_stored(asked, variants, received.status, why),
+    }
+}
+
+/// The entry an answer would be, or why it is not stored.
+fn candidate(
+    asked: &Asked<'_>,
+    received: &Received<'_>,
+    identity: Identity,
+    rules: &Rules,
+) -> Result<Box<Entry>, WhyNot> {
+    let policy = compile::policy(asked, received.status, received.headers, received, rules);
+    if let Some(why) = storing::refusal(received, &policy, rules) {
+        return Err(why);
+    }
+    let vary = Vary::of(received.headers, asked.headers);
+    if vary.any && !compile::has_validator(received.headers) {
+        return Err(WhyNot::VaryAny);
+    }
+    Ok(Box::new(Entry {
+        method: key::effective_method(asked.method, asked.headers),
+        url: key::shown_url(asked.url, rules),
+        identity,
+        status: received.status,
+        headers: storing::fields(received),
+        vary,
+        policy,
+        part: None,
+    }))
+}
+
+/// An answer that is not stored may still show that what is stored is wrong: the resource has other content now, has moved
+/// or is gone. Errors of the server and refusals (401, 403, 429) show nothing.
+fn not_stored(asked: &Asked<'_>, variants: &[Arc<Entry>], status: StatusCode, why: WhyNot) -> Keep {
+    let outdates = status.is_success() || status.is_redirection() || matches!(status.as_u16(), 404 | 410);
+    match look::select(asked, variants) {
+        Some((index, _)) if outdates => Keep::Forget { indexes: vec![index], why },
+        _ => Keep::Nothing(why),
+    }
+}
+
+/// A 206 (§3.3, §3.4): joined with what is stored where a strong tag allows, else kept as a part of its own, but never in
+/// place of a whole that may still be right.
+fn partial(
+    asked: &Asked<'_>,
+    sent: &HeaderMap,
+    variants: &[Arc<Entry>],
+    received: &Received<'_>,
+    identity: Identity,
+    rules: &Rules,
+) -> Keep {
+    let range = range::content_range(received.headers).filter(|_| sent.contains_key(header::RANGE));
+    let Some(part) = range else { return Keep::Nothing(WhyNot::Range) };
+    let entry = match candidate(asked, received, identity, rules) {
+        Ok(entry) => entry,
+        Err(why) => return Keep::Nothing(why),
+    };
+    let same_request = variants
+        .iter()
+        .enumerate()
+        .filter(|(_, variant)| variant.method == Method::GET && variant.vary.matches(asked.headers));
+    for (index, variant) in same_request.clone() {
+        if let Some(entry) = combined(variant, &entry, part) {
+            return Keep::Combine { index, entry: Box::new(entry), part };
+        }
+    }
+    let same_or_unknown =
+        |variant: &Entry| variant.part.is_none() && !combine::other_bytes(&variant.headers, &entry.headers);
+    if same_request.into_iter().any(|(_, variant)| same_or_unknown(variant)) {
+        return Keep::Nothing(WhyNot::Range);
+    }
+    Keep::Store(Box::new(Entry { part: Some(part), ..*entry }))
+}
+
+/// A stored response and a range of the same representation, as one: a whole one if nothing is missing.
+fn combined(stored: &Entry, arrived: &Entry, part: Part) -> Option<Entry> {
+    if !combine::same_bytes(&stored.headers, &arrived.headers) {
+        return None;
+    }
+    let whole = Part { first: 0, last: part.whole.checked_sub(1)?, whole: part.whole };
+    let held = match (stored.part, stored.status) {
+        (Some(held), _) => held,
+        (None, StatusCode::OK) => whole,
+        (None, _) => return None,
+    };
+    let joined = combine::join(held, part)?;
+    let mut headers = arrived.headers.clone();
+    let status = if joined == whole {
+        headers.remove(header::CONTENT_RANGE);
+        StatusCode::OK
+    } else {
+        let range = format!("bytes {}-{}/{}", joined.first, joined.last, joined.whole);
+        headers.insert(header::CONTENT_RANGE, range.try_into().ok()?);
+        StatusCode::PARTIAL_CONTENT
+    };
+    headers.insert(header::CONTENT_LENGTH, (joined.last - joined.first + 1).into());
+    // Fields only the stored one has go on to hold (§3.2); what arrived is the newer.
+    for (name, line) in &stored.headers {
+        if !arrived.headers.contains_key(name) && *name != header::CONTENT_RANGE && *name != header::CONTENT_LENGTH {
+            headers.append(name, line.clone());
+        }
+    }
+    Some(Entry { status, headers, part: (joined != whole).then_some(joined), ..arrived.clone() })
+}

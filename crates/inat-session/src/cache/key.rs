@@ -1,15 +1,46 @@
-//! The name an entry is kept under.
-use http::{HeaderMap, Method};
-use url::Url;
-use super::{Asked, Identity, Rules};
+//! The name an entry is kept under, and the names of URLs that share a path.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, Method};
+use url::{Position, Url};
+
+use super::{Asked, Identity, MatchHeaders, Rules};
+use crate::secret;
 
 /// A hash of method, normalised URL, body and identity. Secrets go in and do not come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub(crate) [u8; 32]);
 
+/// What the bytes under the hash mean; another meaning needs another name.
+const FORMAT: &[u8] = b"inat-session key 1";
+
 impl Key {
-    /// of
-    pub fn of(_asked: &Asked<'_>, _body: &[u8], _identity: &Identity, _rules: &Rules) -> Self { Self([0; 32]) }
+    /// The key of a request with this body, asked by this identity.
+    ///
+    /// `HEAD` shares the key of `GET`. Every part goes in with its length, so that no two lists of parts run together into
+    /// the same bytes.
+    pub fn of(asked: &Asked<'_>, body: &[u8], identity: &Identity, rules: &Rules) -> Self {
+        let url = asked.url;
+        let method = effective_method(asked.method, asked.headers);
+        let mut parts = Parts(Vec::with_capacity(url.as_str().len() + 128));
+        parts.add(FORMAT);
+        parts.add(if method == Method::HEAD { b"GET" } else { method.as_str().as_bytes() });
+        parts.add(&identity.bytes());
+        // Scheme, user information, host in lower case, and a port other than the default one.
+        parts.add(url[..Position::BeforePath].as_bytes());
+        parts.add_with(|bytes| normalise_percent(url.path(), bytes));
+        parts.add_query(url, rules);
+        parts.add_headers(asked.headers, rules);
+        parts.0.extend((body.len() as u64).to_le_bytes());
+        if body.is_empty() {
+            return Self(*blake3::hash(&parts.0).as_bytes());
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&parts.0).update(body);
+        Self(*hasher.finalize().as_bytes())
+    }
+
     /// The first 64 bits, for an integer primary key; the rest is checked in the row.
     pub fn short(&self) -> i64 {
         let mut first = [0; 8];
@@ -17,7 +48,188 @@ impl Key {
         i64::from_be_bytes(first)
     }
 }
-/// resource_of
-pub fn resource_of(url: &Url) -> String { url.to_string() }
-/// effective
-pub fn effective_method(method: &Method, _headers: &HeaderMap) -> Method { method.clone() }
+
+/// Bytes to hash, each part behind its length.
+struct Parts(Vec<u8>);
+
+impl Parts {
+    fn add(&mut self, part: &[u8]) {
+        self.add_with(|bytes| bytes.extend_from_slice(part));
+    }
+
+    fn add_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let at = self.0.len();
+        self.0.extend([0; 8]);
+        write(&mut self.0);
+        let len = (self.0.len() - at - 8) as u64;
+        self.0[at..at + 8].copy_from_slice(&len.to_le_bytes());
+    }
+
+    fn add_query(&mut self, url: &Url, rules: &Rules) {
+        let Some(query) = url.query() else { return self.add(b"no query") };
+        if !rules.sort_parameters && rules.ignored_parameters.is_empty() && rules.inat_hosts.is_empty() {
+            self.add(b"as it is");
+            return self.add(query.as_bytes());
+        }
+        for pair in pairs(url, query, rules) {
+            self.add(&pair.name());
+            if is_ignored(&pair.name(), rules) {
+                self.add(b"present");
+            } else {
+                self.add(b"=");
+                self.add(&pair.value());
+            }
+        }
+    }
+
+    fn add_headers(&mut self, headers: &HeaderMap, rules: &Rules) {
+        let mut add = |name: &HeaderName| {
+            self.add(b"header");
+            self.add(name.as_str().as_bytes());
+            for line in headers.get_all(name) {
+                self.add(if is_ignored(name.as_str().as_bytes(), rules) { b"present" } else { line.as_bytes() });
+            }
+        };
+        match &rules.match_headers {
+            MatchHeaders::Off => {}
+            MatchHeaders::These(names) => names.iter().for_each(&mut add),
+            MatchHeaders::All => {
+                let mut names: Vec<_> = headers.keys().filter(|name| !steers_caches(name)).collect();
+                names.sort_by_key(|name| name.as_str());
+                names.into_iter().for_each(&mut add);
+            }
+        }
+    }
+}
+
+fn steers_caches(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "cache-control" | "pragma" | "range") || name.as_str().starts_with("if-")
+}
+
+fn is_ignored(name: &[u8], rules: &Rules) -> bool {
+    rules.ignored_parameters.iter().any(|ignored| ignored.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// One `name=value` of a query.
+struct Pair<'a> {
+    text: &'a str,
+    as_form: bool,
+}
+
+impl<'a> Pair<'a> {
+    fn split(&self) -> (&'a str, &'a str) {
+        self.text.split_once('=').unwrap_or((self.text, ""))
+    }
+
+    fn name(&self) -> Cow<'a, [u8]> {
+        self.plain(self.split().0)
+    }
+
+    fn value(&self) -> Cow<'a, [u8]> {
+        self.plain(self.split().1)
+    }
+
+    fn plain(&self, text: &'a str) -> Cow<'a, [u8]> {
+        if !self.as_form || !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+            return Cow::Borrowed(text.as_bytes());
+        }
+        let spaced: Vec<u8> = text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
+        Cow::Owned(percent_encoding::percent_decode(&spaced).collect())
+    }
+}
+
+/// The parameters that say what is asked for, in the order that counts: by name where a query is a form. Several of one
+/// name keep their order; blank values stay.
+fn pairs<'a>(url: &Url, query: &'a str, rules: &Rules) -> Vec<Pair<'a>> {
+    let as_form = rules.sort_parameters;
+    let of_inat = is_inat_host(url, rules);
+    let mut pairs: Vec<_> = query
+        .split('&')
+        .map(|text| Pair { text, as_form })
+        .filter(|pair| !(as_form && pair.text.is_empty()))
+        // iNaturalist's own means to get past caches on the way: another `v` or `ttl` asks for the same thing.
+        .filter(|pair| !(of_inat && matches!(pair.split().0, "v" | "ttl")))
+        .collect();
+    if as_form && !pairs.is_sorted_by(|one, other| one.name() <= other.name()) {
+        pairs.sort_by(|one, other| one.name().cmp(&other.name()));
+    }
+    pairs
+}
+
+fn is_inat_host(url: &Url, rules: &Rules) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let with_port = &url[Position::BeforeHost..Position::BeforePath];
+    rules.inat_hosts.iter().any(|own| own.eq_ignore_ascii_case(host) || own.eq_ignore_ascii_case(with_port))
+}
+
+/// Writes a path with its percent-encoding in one form (RFC 3986 §6.2.2): upper-case digits, and none for characters that
+/// need none.
+fn normalise_percent(path: &str, out: &mut Vec<u8>) {
+    let mut rest = path.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        let (plain, escape) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let decoded =
+            escape.get(1..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        // `from_str_radix` takes a sign, an escape does not.
+        let decoded = decoded.filter(|_| escape.get(1) != Some(&b'+'));
+        rest = match decoded {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(byte);
+                &escape[3..]
+            }
+            Some(_) => {
+                out.extend(escape[..3].to_ascii_uppercase());
+                &escape[3..]
+            }
+            None => {
+                out.push(b'%');
+                &escape[1..]
+            }
+        };
+    }
+    out.extend_from_slice(rest);
+}
+
+/// What every query of one path shares: scheme, host, port and path, normalised. It names what a write invalidates.
+///
+/// ```
+/// use inat_session::cache::resource_of;
+///
+/// let url = "HTTPS://API.inaturalist.org:443/v1/%74axa?q=x#top".parse().unwrap();
+/// assert_eq!(resource_of(&url), "https://api.inaturalist.org/v1/taxa");
+/// ```
+pub fn resource_of(url: &Url) -> String {
+    let mut resource = Vec::with_capacity(url.as_str().len());
+    resource.extend_from_slice(url.scheme().as_bytes());
+    resource.extend_from_slice(b"://");
+    resource.extend_from_slice(url[Position::BeforeHost..Position::BeforePath].as_bytes());
+    normalise_percent(url.path(), &mut resource);
+    String::from_utf8_lossy(&resource).into_owned()
+}
+
+/// The URL as it is kept beside an entry, for people and for patterns: normalised as in the key, secrets masked.
+pub(crate) fn shown_url(url: &Url, rules: &Rules) -> Url {
+    let mut shown = url.clone();
+    shown.set_fragment(None);
+    if let Some(query) = url.query() {
+        let pairs: Vec<_> = pairs(url, query, rules).iter().map(|pair| pair.text).collect();
+        shown.set_query(Some(pairs.join("&").as_str()).filter(|query| !query.is_empty()));
+    }
+    Url::parse(&secret::mask_url(&shown)).unwrap_or_else(|_| {
+        shown.set_query(None);
+        shown
+    })
+}
+
+/// Fields by which a `POST` says that it is another method in disguise: a `GET` whose query is too long for a URL.
+const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// The method a request means: its own, or the one a `POST` names in `X-HTTP-Method-Override`.
+pub fn effective_method(method: &Method, headers: &HeaderMap) -> Method {
+    if *method != Method::POST {
+        return method.clone();
+    }
+    let named = OVERRIDES.iter().find_map(|name| headers.get(*name));
+    named.and_then(|name| Method::from_bytes(name.as_bytes().trim_ascii()).ok()).unwrap_or(Method::POST)
+}

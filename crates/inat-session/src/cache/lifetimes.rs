@@ -145,7 +145,8 @@ impl Lifetimes {
         if url.path().starts_with("/users/api_token") || url.path().starts_with("/oauth/") {
             return true;
         }
-        let asks = self.session == Some(Lifetime::DoNotCache) || self.patterns.may_forbid() || self.builtin.may_forbid();
+        let asks =
+            self.session == Some(Lifetime::DoNotCache) || self.patterns.may_forbid() || self.builtin.may_forbid();
         asks && matches!(self.of(url), Some((Lifetime::DoNotCache, _)))
     }
 }

@@ -15,6 +15,7 @@ use super::{Lifetimes, Patterns};
 /// assert_eq!(Rules::headers_only().stale_if_error, Stale::Off);
 /// ```
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "settings that are on or off, each with a name of its own")]
 pub struct Rules {
     /// Neither look up nor store anything. Off by default.
     pub disabled: bool,

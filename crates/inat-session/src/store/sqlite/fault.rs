@@ -1,5 +1,7 @@
 //! What SQLite's errors mean for a cache: wait, go on without, or start afresh.
 
+use std::fmt;
+
 use rusqlite::{ErrorCode, ffi};
 
 /// Why something could not be done with the file.
@@ -13,12 +15,24 @@ pub(super) enum Fault {
     Moved,
     /// Our tables are not there. Open again; if that does not help, they are lost.
     Schema(String),
-    /// The disk is full, or the file system refuses.
+    /// The disk is full, or the file system failed.
     Io(String),
+    /// It can be read at most.
+    Unwritable(String),
     /// Anything else.
     Database(String),
-    /// Not a fault of the file.
-    Refused(crate::store::StoreError),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked => f.write_str("it is locked"),
+            Self::Moved => f.write_str("it was replaced"),
+            Self::Corrupt(why) | Self::Schema(why) | Self::Io(why) | Self::Unwritable(why) | Self::Database(why) => {
+                f.write_str(why)
+            }
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -38,10 +52,8 @@ impl From<rusqlite::Error> for Fault {
             }
             (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => Self::Corrupt(text),
             (ErrorCode::DiskFull, _) => Self::Io("the disk is full".to_owned()),
-            (
-                ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied,
-                _,
-            ) => Self::Io(text),
+            (ErrorCode::SystemIoFailure | ErrorCode::CannotOpen, _) => Self::Io(text),
+            (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => Self::Unwritable(text),
             // "no such table" among others.
             (ErrorCode::Unknown | ErrorCode::SchemaChanged, _) => Self::Schema(text),
             _ => Self::Database(text),

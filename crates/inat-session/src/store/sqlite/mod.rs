@@ -105,6 +105,13 @@ enum State {
     Closed,
 }
 
+/// What helps against a fault.
+enum Cure {
+    OpenAgain,
+    Replace(String),
+    Memory(String),
+}
+
 /// The memory used in place of a file that cannot be.
 const INSTEAD: u64 = 64 << 20;
 /// How often one call opens the file again before it gives up.
@@ -170,10 +177,7 @@ impl SqliteStore {
             }
             Ok(Opened::Refused(why)) => self.in_memory(&why),
             Err(Fault::Locked) => return Err(self.locked()),
-            Err(fault) => {
-                let why = self.told(fault).to_string();
-                self.in_memory(&why)
-            }
+            Err(fault) => self.in_memory(&fault.to_string()),
         };
         Ok(())
     }
@@ -204,48 +208,41 @@ impl SqliteStore {
 
     /// Makes the file usable again after `fault`, or says why not.
     fn heal(&self, fault: Fault, serial: u64, attempt: usize) -> Result<(), StoreError> {
-        let corrupt = match fault {
-            Fault::Corrupt(why) => Some(why),
-            Fault::Moved => None,
-            Fault::Schema(_) if attempt < 2 => None,
-            Fault::Schema(why) => Some(why),
-            other => return Err(self.told(other)),
+        let cure = match fault {
+            Fault::Moved => Cure::OpenAgain,
+            Fault::Schema(_) if attempt < 2 => Cure::OpenAgain,
+            Fault::Unwritable(why) => Cure::Memory(why),
+            Fault::Corrupt(why) | Fault::Schema(why) if self.config.read_only => Cure::Memory(why),
+            Fault::Corrupt(why) | Fault::Schema(why) => Cure::Replace(why),
+            Fault::Locked => return Err(self.locked()),
+            Fault::Io(why) => {
+                self.warn_once("the cache file cannot be written or read; going on without", &why);
+                return Err(StoreError::Io(why));
+            }
+            Fault::Database(why) => {
+                self.warn_once("the cache database failed; going on without", &why);
+                return Err(StoreError::Database(why));
+            }
         };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let State::Open(database) = &*state else { return Ok(()) };
         if database.serial != serial {
+            // Another thread has seen to it.
             return Ok(());
         }
         let inode = database.inode;
         // Closes the connections: a file is not renamed while we have it open.
         *state = State::Unopened;
-        match corrupt {
-            Some(why) if self.config.read_only => *state = self.in_memory(&why),
-            Some(why) => {
+        match cure {
+            Cure::OpenAgain => {}
+            Cure::Memory(why) => *state = self.in_memory(&why),
+            Cure::Replace(why) => {
                 if let Err(fault) = self.replace(&why, inode) {
-                    let why = self.told(fault).to_string();
-                    *state = self.in_memory(&why);
+                    *state = self.in_memory(&fault.to_string());
                 }
             }
-            None => {}
         }
         Ok(())
-    }
-
-    fn told(&self, fault: Fault) -> StoreError {
-        match fault {
-            Fault::Locked => self.locked(),
-            Fault::Io(why) => {
-                self.warn_once("the cache file cannot be written or read; going on without", &why);
-                StoreError::Io(why)
-            }
-            Fault::Moved => StoreError::Database("the file was replaced".to_owned()),
-            Fault::Corrupt(why) | Fault::Schema(why) | Fault::Database(why) => {
-                self.warn_once("the cache database failed; going on without", &why);
-                StoreError::Database(why)
-            }
-            Fault::Refused(error) => error,
-        }
     }
 
     fn locked(&self) -> StoreError {

@@ -46,6 +46,10 @@ pub(super) fn open(path: &Path, config: &Config) -> Result<Opened, Fault> {
     if !empty {
         let opened = connect(path, config).and_then(|conn| Ok((probe(&conn)?, conn)));
         match opened? {
+            // SQLite is content with less than we asked for. Entries that we could serve but not invalidate are worse than none.
+            (Contents::Ours, conn) if !config.read_only && conn.is_readonly("main")? => {
+                return Ok(Opened::Refused("it is read-only".to_owned()));
+            }
             (Contents::Ours, conn) => return Ok(Opened::Ready(conn)),
             (Contents::Foreign(what), _) => return Ok(Opened::Refused(what)),
             (Contents::Empty | Contents::Older, _) if config.read_only => {

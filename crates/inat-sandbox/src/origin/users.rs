@@ -1,0 +1,54 @@
+//! People.
+
+use serde_json::Value;
+
+use super::{
+    Origin,
+    call::Call,
+    reply::{Refusal, Reply},
+};
+use crate::data::USERS;
+
+impl Origin {
+    pub(super) fn me(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let user = call.required()?;
+        let mut record = self.world.user(user);
+        if let Some(fields) = record.as_object_mut() {
+            fields.insert("email".to_owned(), format!("{}@example.org", self.world.login(user)).into());
+            fields.insert("locale".to_owned(), "en".into());
+        }
+        Ok(Reply::shown(call, 1, vec![self.user_fields(call, record)]))
+    }
+
+    pub(super) fn user_by_id(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
+        let me = call.viewer().filter(|me| me.to_string() == id);
+        match me.or_else(|| self.world.find_user(id)) {
+            Some(user) => {
+                let mut record = self.world.user(user);
+                if let Some(fields) = record.as_object_mut() {
+                    let count = self.world.dice("annotated", user).skewed(9_000);
+                    fields.insert("annotated_observations_count".to_owned(), count.into());
+                }
+                Ok(Reply::shown(call, 1, vec![self.user_fields(call, record)]))
+            }
+            None => Err(Refusal::new(404, "Not Found")),
+        }
+    }
+
+    pub(super) fn users_autocomplete(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let paging = call.paging(5, 100)?;
+        let term = call.get("q").unwrap_or_default().to_lowercase();
+        let found: Vec<u64> = (1..=USERS).filter(|user| !term.is_empty() && self.user_matches(*user, &term)).collect();
+        let results = paging.slice(&found).iter().map(|user| self.user_fields(call, self.world.user(*user))).collect();
+        Ok(Reply::page(found.len(), paging, results))
+    }
+
+    pub(super) fn user_matches(&self, user: u64, term: &str) -> bool {
+        let name = || self.world.real_name(user).is_some_and(|name| name.to_lowercase().starts_with(term));
+        self.world.login(user).starts_with(term) || name()
+    }
+
+    pub(super) fn user_fields(&self, call: &Call<'_>, record: Value) -> Value {
+        if call.is_v2() { call.fields.select("id", &record) } else { record }
+    }
+}

@@ -1,0 +1,257 @@
+//! Several processes on one file, one of them killed in the middle: the promises that a single process cannot test.
+//!
+//! A child is this program again, told by an environment variable to play a part in the test of the same name.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests; children speak on standard output")]
+
+mod store_support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use inat_session::store::{Config, SqliteStore, Store, StoreError, TieredStore};
+use store_support::{NOW, entry, hit, key, noise, numbered};
+
+const PART: &str = "STORE_TEST_PART";
+const FILE: &str = "STORE_TEST_FILE";
+const BOUND: u64 = 4 << 20;
+/// Twice as much as the bound holds.
+const KEYS: u64 = 150;
+
+fn open(path: &Path) -> TieredStore<SqliteStore> {
+    TieredStore::new(SqliteStore::at(path, Config { max_bytes: BOUND, ..Config::default() }), 1 << 20)
+}
+
+/// The part this process plays, and the file: `None` in the process that runs the test.
+fn part() -> Option<(String, PathBuf)> {
+    Some((std::env::var(PART).ok()?, std::env::var_os(FILE)?.into()))
+}
+
+struct Actor {
+    child: Child,
+    tells: BufReader<ChildStdout>,
+    hears: ChildStdin,
+}
+
+impl Actor {
+    fn start(test: &str, part: &str, path: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env(PART, part)
+            .env(FILE, path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tells, hears) = (BufReader::new(child.stdout.take().unwrap()), child.stdin.take().unwrap());
+        Self { child, tells, hears }
+    }
+
+    /// Waits for a line that begins with `word`, and gives what follows.
+    fn wait_for(&mut self, word: &str) -> String {
+        let mut line = String::new();
+        while self.tells.read_line(&mut line).unwrap() > 0 {
+            // The test harness writes the name of the test before what the child says first.
+            if let Some(at) = line.find(&format!("@{word}")) {
+                return line[at + word.len() + 1..].trim().to_owned();
+            }
+            line.clear();
+        }
+        panic!("the child ended before it said {word}");
+    }
+
+    fn say(&mut self, word: &str) {
+        writeln!(self.hears, "{word}").unwrap();
+    }
+
+    fn ask(&mut self, word: &str) -> String {
+        self.say(word);
+        self.wait_for("answer")
+    }
+
+    fn ends_well(mut self) {
+        drop(self.hears);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+fn heard() -> Option<String> {
+    let mut line = String::new();
+    (std::io::stdin().read_line(&mut line).unwrap() > 0).then(|| line.trim().to_owned())
+}
+
+/// A body that says whose it is and cannot be mistaken for another: its head names it, and the rest follows from the head.
+fn body(number: u64, version: u64) -> Bytes {
+    let len = usize::try_from(200 + (number * 7919 + version * 104_729) % 90_000).unwrap();
+    let mut body = Vec::with_capacity(len + 16);
+    body.extend(number.to_le_bytes());
+    body.extend(version.to_le_bytes());
+    body.extend(noise(number << 32 | version, len));
+    body.into()
+}
+
+fn checked(store: &dyn Store, number: u64) -> Option<u64> {
+    let found = store.variants(&key(number), NOW).unwrap();
+    let found = found.first()?;
+    let bytes = store.body(found).unwrap()?;
+    let version = u64::from_le_bytes(bytes[8..16].try_into().unwrap());
+    assert_eq!(bytes, body(number, version), "the body of {number}");
+    assert_eq!(found.entry.url, numbered(number).url);
+    Some(version)
+}
+
+/// Stores, reads, freshens and removes until it is told to stop, or killed.
+fn hammer(path: &Path, seed: u64) {
+    let store = open(path);
+    let mut random = fastrand::Rng::with_seed(seed);
+    println!("@started");
+    for round in 0..2000 {
+        let number = random.u64(..KEYS);
+        let done = match random.u8(..10) {
+            0..4 => store.put(&key(number), &numbered(number), &body(number, random.u64(..1 << 20)), NOW),
+            4 => store.invalidate(&[format!("https://api.inaturalist.org/v1/taxa/{number}")]).map(drop),
+            5 => store.lease(&key(number), seed, NOW, NOW.plus(Duration::from_secs(30))).map(drop),
+            _ => {
+                checked(&store, number);
+                Ok(())
+            }
+        };
+        assert!(matches!(done, Ok(()) | Err(StoreError::Locked(_))), "{done:?}");
+        if round % 20 == 0 {
+            println!("@alive {round}");
+        }
+    }
+    store.close();
+    println!("@done");
+}
+
+#[test]
+fn a_process_killed_while_storing_harms_no_other() {
+    if let Some((part, path)) = part() {
+        return hammer(&path, part.parse().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let start = |seed: u64| Actor::start("a_process_killed_while_storing_harms_no_other", &seed.to_string(), &path);
+    // All at once, so that they also race to make the file.
+    let mut steady: Vec<Actor> = (0..3).map(start).collect();
+    for seed in 100..108 {
+        let mut victim = start(seed);
+        victim.wait_for("alive 40");
+        victim.child.kill().unwrap();
+        victim.child.wait().unwrap();
+    }
+    steady.iter_mut().for_each(|actor| _ = actor.wait_for("done"));
+    steady.into_iter().for_each(Actor::ends_well);
+
+    let store = open(&path);
+    let kept = (0..KEYS).filter(|number| checked(&store, *number).is_some()).count();
+    assert!(kept > 10, "{kept}");
+    let stats = store.stats().unwrap();
+    assert!(stats.total_bytes <= BOUND, "{stats:?}");
+    store.close();
+    assert!(path.metadata().unwrap().len() <= BOUND);
+    let verdict: String =
+        rusqlite::Connection::open(&path).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+    let aside = std::fs::read_dir(folder.path()).unwrap();
+    assert!(!aside.into_iter().any(|file| file.unwrap().file_name().to_string_lossy().contains("corrupt")));
+}
+
+/// Reads what it is asked for, and says what it found.
+fn reader(path: &Path) {
+    let store = open(path);
+    println!("@started");
+    while let Some(number) = heard() {
+        let found = hit(&store, &key(number.parse().unwrap()), NOW);
+        println!("@answer {}", found.map_or("nothing".to_owned(), |body| String::from_utf8(body.to_vec()).unwrap()));
+    }
+}
+
+#[test]
+fn what_another_process_replaced_or_removed_is_never_served() {
+    if let Some((_, path)) = part() {
+        return reader(&path);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let store = open(&path);
+    let put = |text: &str| store.put(&key(1), &numbered(1), &text.to_owned().into(), NOW).unwrap();
+    put("first");
+    store.put(&key(2), &numbered(2), &"second".into(), NOW).unwrap();
+    let mut reader = Actor::start("what_another_process_replaced_or_removed_is_never_served", "reader", &path);
+    reader.wait_for("started");
+    for round in 0..20 {
+        assert_eq!(reader.ask("2"), "second", "it stays warm");
+        put(&format!("round {round}"));
+        assert_eq!(reader.ask("1"), format!("round {round}"));
+        assert_eq!(reader.ask("1"), format!("round {round}"));
+        match round % 4 {
+            0 => drop(store.invalidate(&["https://api.inaturalist.org/v1/taxa/1".to_owned()]).unwrap()),
+            1 => drop(store.clear(Some("*/taxa/1")).unwrap()),
+            2 => store.remove(&key(1), store.variants(&key(1), NOW).unwrap()[0].id).unwrap(),
+            _ => {
+                store.clear(None).unwrap();
+                store.put(&key(2), &numbered(2), &"second".into(), NOW).unwrap();
+            }
+        }
+        assert_eq!(reader.ask("1"), "nothing");
+    }
+    reader.ends_well();
+}
+
+/// Takes the lease of key 1 when asked.
+fn lessee(path: &Path) {
+    let store = open(path);
+    println!("@started");
+    while heard().is_some() {
+        println!("@answer {}", store.lease(&key(1), 2, NOW, NOW.plus(Duration::from_secs(30))).unwrap());
+    }
+}
+
+#[test]
+fn a_lease_binds_other_processes_and_ends_with_its_time() {
+    if let Some((_, path)) = part() {
+        return lessee(&path);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let store = open(&path);
+    let mut other = Actor::start("a_lease_binds_other_processes_and_ends_with_its_time", "lessee", &path);
+    other.wait_for("started");
+    assert!(store.lease(&key(1), 1, NOW, NOW.plus(Duration::from_secs(30))).unwrap());
+    assert_eq!(other.ask("take"), "false");
+    store.release(&key(1), 1).unwrap();
+    assert_eq!(other.ask("take"), "true");
+    assert!(!store.lease(&key(1), 1, NOW, NOW.plus(Duration::from_secs(30))).unwrap());
+    other.child.kill().unwrap();
+    other.child.wait().unwrap();
+    let later = NOW.plus(Duration::from_secs(31));
+    assert!(store.lease(&key(1), 1, later, later.plus(Duration::from_secs(30))).unwrap(), "the dead do not hold it");
+}
+
+#[test]
+fn many_processes_make_one_file_at_the_same_instant() {
+    if let Some((part, path)) = part() {
+        println!("@started");
+        heard();
+        let number: u64 = part.parse().unwrap();
+        let store = open(&path);
+        store.put(&key(number), &entry("https://api.inaturalist.org/v1/taxa"), &"x".into(), NOW).unwrap();
+        return println!("@done");
+    }
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.db");
+        let start =
+            |number: u64| Actor::start("many_processes_make_one_file_at_the_same_instant", &number.to_string(), &path);
+        let mut actors: Vec<Actor> = (0..6).map(start).collect();
+        actors.iter_mut().for_each(|actor| _ = actor.wait_for("started"));
+        actors.iter_mut().for_each(|actor| actor.say("go"));
+        actors.iter_mut().for_each(|actor| _ = actor.wait_for("done"));
+        actors.into_iter().for_each(Actor::ends_well);
+        assert!((0..6).all(|number| hit(&open(&path), &key(number), NOW).is_some()));
+    }
+}
