@@ -86,6 +86,13 @@ pub struct BytePermit {
     slot: Option<(String, ByteSlot)>,
 }
 
+impl BytePermit {
+    /// Whether the bytes of this host count.
+    pub fn is_counted(&self) -> bool {
+        self.slot.is_some()
+    }
+}
+
 /// A wait that has begun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {

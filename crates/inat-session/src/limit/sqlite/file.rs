@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::Clock;
@@ -104,6 +105,8 @@ impl Database {
         let failed = |error: rusqlite::Error| Fault::sqlite(path, &error);
         connection.busy_timeout(std::time::Duration::ZERO).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(32);
+        // Plans do not depend on values. Without this a statement with a range is parsed anew whenever it is used with another.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed);
         match (pragma("application_id")?, pragma("user_version")?) {
             (APPLICATION, FORMAT) => {}

@@ -153,7 +153,9 @@ impl SqliteLedger {
         damaged: Option<&str>,
         work: impl FnOnce(&Database) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        if state.lock.is_none() {
+        // Whoever deletes the file may have deleted its lock and its folder too.
+        let gone = state.database.as_ref().is_some_and(|database| !database.is_at(&self.path));
+        if gone || state.lock.is_none() {
             state.lock = Some(file::open_lock(&self.path)?);
         }
         let State { lock: Some(lock), database, .. } = state else { return Err(Fault::Busy) };
@@ -386,4 +388,31 @@ fn count(connection: &Connection, bucket: i64, slot: &ByteSlot, add: u64, take: 
     let mut put =
         connection.prepare_cached("INSERT OR REPLACE INTO minute (bucket, number, bytes) VALUES (?1, ?2, ?3)")?;
     put.execute(params![bucket, slot.minute, i64::try_from(after).unwrap_or(i64::MAX)]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::Limits;
+
+    #[test]
+    fn a_full_disk_is_an_error_and_no_slot() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::at(folder.path().join("ratelimit.db"), Clock::manual());
+        let windows = Limits { per_day: 1e6, ..Limits::unlimited() }.windows(false);
+        let ask = Ask::new("b", &windows);
+        ledger.reserve(&ask).unwrap();
+        let full = |pages: u32| {
+            let state = ledger.state.lock().unwrap();
+            state.database.as_ref().unwrap().connection.pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        full(1);
+        let refused = (0..200).find_map(|_| ledger.reserve(&ask).err());
+        assert_eq!(refused, Some(LedgerError::Full { path: ledger.path.clone() }));
+        let used = ledger.account(&ask).unwrap().used;
+        assert!(ledger.reserve(&ask).is_err());
+        assert_eq!(ledger.account(&ask).unwrap().used, used);
+        full(1_000_000);
+        ledger.reserve(&ask).unwrap();
+    }
 }
