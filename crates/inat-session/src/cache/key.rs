@@ -31,6 +31,11 @@ impl Key {
         parts.add(url[..Position::BeforePath].as_bytes());
         parts.add_with(|bytes| normalise_percent(url.path(), bytes));
         parts.add_query(url, rules);
+        // A fragment is never sent, so it cannot change an answer. The reference tells answers apart by it all the same.
+        if let Some(fragment) = url.fragment().filter(|_| rules.sort_parameters) {
+            parts.add(b"fragment");
+            parts.add(fragment.as_bytes());
+        }
         parts.add_headers(asked.headers, rules);
         parts.0.extend((body.len() as u64).to_le_bytes());
         if body.is_empty() {
@@ -67,17 +72,17 @@ impl Parts {
 
     fn add_query(&mut self, url: &Url, rules: &Rules) {
         let Some(query) = url.query() else { return self.add(b"no query") };
-        if !rules.sort_parameters && rules.ignored_parameters.is_empty() && rules.inat_hosts.is_empty() {
-            self.add(b"as it is");
-            return self.add(query.as_bytes());
-        }
         for pair in pairs(url, query, rules) {
-            self.add(&pair.name());
             if is_ignored(&pair.name(), rules) {
+                self.add(&pair.name());
                 self.add(b"present");
-            } else {
+            } else if pair.as_form {
+                self.add(&pair.name());
                 self.add(b"=");
                 self.add(&pair.value());
+            } else {
+                self.add(b"as it is");
+                self.add(pair.text.as_bytes());
             }
         }
     }

@@ -1,7 +1,5 @@
 //! Keeping what the server said.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
@@ -125,10 +123,5 @@ impl Shelf {
             warn(&error);
             0
         })
-    }
-
-    /// The store, for a thread of its own.
-    pub(crate) fn shared_store(&self) -> Arc<dyn crate::store::Store> {
-        self.store().clone()
     }
 }

@@ -32,7 +32,6 @@ pub(crate) struct Core {
     pub(crate) timeout: RequestTimeout,
     pub(crate) read_whole: u64,
     pub(crate) check_json: bool,
-    pub(crate) plain: bool,
     pub(crate) clock: Clock,
     pub(crate) listener: Listener,
     pub(crate) background: Background,
@@ -65,7 +64,6 @@ impl Core {
             timeout: builder.timeout,
             read_whole: builder.read_whole,
             check_json: builder.check_json,
-            plain: builder.plain,
             clock,
             listener: builder.listener,
             background: Background::default(),
@@ -100,7 +98,7 @@ impl Core {
     pub(crate) async fn close(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
-        self.background.finish(PATIENCE).await;
+        self.background.finish(&self.clock, PATIENCE).await;
         self.shelf.close();
         self.limiter.close();
     }
@@ -119,7 +117,8 @@ pub(crate) fn config(problem: impl Into<String>) -> Error {
 
 fn standard() -> Result<Paths, Error> {
     Paths::standard().ok_or_else(|| {
-        config("this user has no home folder to keep files in").with_hint("name the files, or set INAT_HOME to a folder")
+        config("this user has no home folder to keep files in")
+            .with_hint("name the files, or set INAT_HOME to a folder")
     })
 }
 

@@ -43,7 +43,7 @@ impl SqliteStore {
         if let Some(id) = replaced {
             delete(transaction, slot, id)?;
         }
-        let id = next_id(transaction)?;
+        let id = next_id(transaction, now)?;
         let meta = record::encode(key, entry, body.len() as u64, id);
         let stored = (frame.len() + meta.len()) as u64;
         self.make_room(transaction, stored, now)?;
@@ -202,15 +202,15 @@ pub(super) fn delete(conn: &Connection, slot: i64, id: i64) -> Result<(), Fault>
     Ok(())
 }
 
-/// A number never given before: one more than the highest in its upper bits, chance in its lower. Should a log be lost, as by
-/// a power cut, the number given again is another one, and a page of the old state cannot pass for one of the new.
-fn next_id(transaction: &Transaction<'_>) -> Result<i64, Fault> {
-    let last: i64 = transaction
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'body'")?
-        .query_row([], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
-    Ok((((last >> 20) + 1) << 20) | fastrand::i64(0..1 << 20))
+/// A number not given before: milliseconds since the epoch, then 20 bits of chance. It grows, so that new bodies are appended.
+/// A counter in the file would be one more page to write for every entry; and should a log be lost, as by a power cut, it
+/// would give the same number again, while here a page of the old state cannot pass for one of the new.
+fn next_id(transaction: &Transaction<'_>, now: Timestamp) -> Result<i64, Fault> {
+    let highest: Option<i64> =
+        transaction.prepare_cached("SELECT MAX(id) FROM body")?.query_row([], |row| row.get(0))?;
+    let millis = now.as_micros().div_euclid(1000).clamp(0, 1 << 42);
+    let chance = fastrand::i64(0..1 << 20);
+    Ok((millis << 20 | chance).max(highest.unwrap_or(0).saturating_add(1 + chance)))
 }
 
 /// How full the file is.
