@@ -12,8 +12,8 @@ use crate::limit::BucketReport;
 use crate::path::Stage;
 use crate::request::Request;
 use crate::response::Response;
+use crate::runtime::inside_async;
 use crate::session::{Cache, Sendable};
-use crate::transport::inside_async;
 use crate::{Error, Kind, Prepared};
 
 /// A session whose methods wait. Cloning it is cheap, and clones share everything.

@@ -1,5 +1,7 @@
 //! The one clock. Everything that reads the time or waits does it here, so that a test can own both.
 
+#[cfg(any(test, feature = "testing"))]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -29,6 +31,7 @@ enum Kind {
 
 #[derive(Debug)]
 struct Manual {
+    id: u64,
     wall: Timestamp,
     monotonic: Duration,
     slept: Duration,
@@ -45,8 +48,10 @@ impl Clock {
     /// Sleeping returns at once and moves the clock on by the time slept, so a test of an hour's waiting takes none.
     #[cfg(any(test, feature = "testing"))]
     pub fn manual() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let wall = Timestamp::from_secs(1_767_225_600);
-        Self(Kind::Manual(Arc::new(Mutex::new(Manual { wall, monotonic: Duration::ZERO, slept: Duration::ZERO }))))
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Kind::Manual(Arc::new(Mutex::new(Manual { id, wall, monotonic: Duration::ZERO, slept: Duration::ZERO }))))
     }
 
     /// The wall clock: what HTTP dates and stored entries speak of. It can be set back.
@@ -63,6 +68,18 @@ impl Clock {
         match &self.0 {
             Kind::System => START.get_or_init(Instant::now).elapsed(),
             Kind::Manual(manual) => lock(manual).monotonic,
+        }
+    }
+
+    /// Time since the machine started, suspend included, which all its processes share and nobody can set, with a name of that
+    /// start. To about 10 ms. `None` where the system does not tell (only Linux does so without `unsafe` code).
+    pub(crate) fn uptime(&self) -> Option<(String, Duration)> {
+        match &self.0 {
+            Kind::System => system_uptime(),
+            Kind::Manual(manual) => {
+                let manual = lock(manual);
+                Some((format!("manual {} {}", std::process::id(), manual.id), manual.monotonic))
+            }
         }
     }
 
@@ -138,6 +155,15 @@ impl Clock {
             Kind::Manual(manual) => lock(manual).slept,
         }
     }
+}
+
+/// Two containers on one machine share its start, but may each have a time of their own; the namespace keeps them apart.
+fn system_uptime() -> Option<(String, Duration)> {
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds = uptime.split_whitespace().next()?.parse().ok()?;
+    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    Some((format!("{} {}", start.trim(), space.display()), Duration::try_from_secs_f64(seconds).ok()?))
 }
 
 /// A panic elsewhere cannot leave two numbers in a state worth refusing, so poison is ignored.

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::path::Stage;
-use crate::response::{Origin, Response};
-use crate::transport::spawn;
+use crate::response::Response;
+use crate::runtime::spawn;
 use crate::{Error, Kind};
 
 /// What tells twins: a hash over everything that shapes the request and its answer, identity included.
@@ -59,7 +59,9 @@ impl Flights {
     {
         loop {
             match self.board(twin, &start)? {
-                Seat::Leader(flight) => return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result),
+                Seat::Leader(flight) => {
+                    return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result);
+                }
                 Seat::Follower(flight) => match flight.landing().await {
                     Some(Landing { result, shared: true }) => return result.map(share),
                     Some(Landing { shared: false, .. }) => return alone(start()).await,
@@ -130,7 +132,7 @@ pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) 
 }
 
 fn share(mut response: Response) -> Response {
-    response.origin = Origin::Shared(Box::new(response.origin));
+    response.origin = response.origin.shared();
     response
 }
 

@@ -74,21 +74,34 @@ pub(super) fn forecast<T: Tape>(tape: &mut T, ask: &Ask<'_>, now: i64, ahead: u6
     Ok(verdict(&plan, &standing, ask, now))
 }
 
+/// The slot's time has come: what can be said by looking. `None` when it must be moved or handed back, which writes.
+pub(super) fn stands<T: Tape>(
+    tape: &mut T,
+    ask: &Ask<'_>,
+    slot: &Slot,
+    now: i64,
+) -> Result<Option<Confirmed>, T::Error> {
+    if tape.at(slot.seq)? != Some(slot.at) {
+        return Ok(Some(Confirmed::Gone)); // The file was replaced meanwhile, and this slot is not in it.
+    }
+    if tape.standing()?.stopped(now).is_some() {
+        return Ok(None);
+    }
+    if now < slot.at {
+        return Ok(Some(Confirmed::Early { wait: span(now, slot.at) }));
+    }
+    let grace = ask.windows.iter().map(|window| micros(window.grace())).min().unwrap_or(i64::MAX);
+    Ok((now <= slot.at.saturating_add(grace)).then_some(Confirmed::Go))
+}
+
 /// The slot's time has come.
 pub(super) fn confirm<T: Tape>(tape: &mut T, ask: &Ask<'_>, slot: &Slot, now: i64) -> Result<Confirmed, T::Error> {
-    if tape.at(slot.seq)? != Some(slot.at) {
-        return Ok(Confirmed::Gone); // The file was replaced meanwhile, and this slot is not in it.
+    if let Some(verdict) = stands(tape, ask, slot, now)? {
+        return Ok(verdict);
     }
     if tape.standing()?.stopped(now).is_some() {
         release(tape, slot)?;
         return Ok(Confirmed::Gone);
-    }
-    if now < slot.at {
-        return Ok(Confirmed::Early { wait: span(now, slot.at) });
-    }
-    let grace = ask.windows.iter().map(|window| micros(window.grace())).min().unwrap_or(i64::MAX);
-    if now <= slot.at.saturating_add(grace) {
-        return Ok(Confirmed::Go);
     }
     let newest = tape.newest()?.unwrap_or(slot.seq);
     if !schedule::may_move(ask.windows, slot.seq, newest, now, |seq| tape.at(seq))? {

@@ -86,6 +86,13 @@ pub struct BytePermit {
     slot: Option<(String, ByteSlot)>,
 }
 
+impl BytePermit {
+    /// Whether the bytes of this host count.
+    pub fn is_counted(&self) -> bool {
+        self.slot.is_some()
+    }
+}
+
 /// A wait that has begun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {
@@ -367,7 +374,7 @@ impl Limiter {
 
     async fn turn<'a>(
         &self,
-        desk: &'a Desk,
+        desk: &'a Arc<Desk>,
         until: Option<Timestamp>,
         on_wait: &(dyn Fn(&Wait) + Send + Sync),
     ) -> Result<Head<'a>, Refusal> {
@@ -376,8 +383,11 @@ impl Limiter {
         }
         // Others are first. What they will need at least is clear already, and so is a wait that would be too long.
         let ahead = desk.turn.waiting();
-        let ask = self.ask(&desk.name, &desk.windows, until, false);
-        let expected = granted(desk.ledger.forecast(&ask, ahead)?, self.0.clock.now())?;
+        let limiter = self.clone();
+        let expected = step(desk, move |desk, at_once| {
+            desk.ledger.forecast(&limiter.ask(&desk.name, &desk.windows, until, at_once), ahead)
+        });
+        let expected = granted(expected.await?, self.0.clock.now())?;
         on_wait(&Wait { until: self.0.clock.now().plus(expected.wait), why: WaitReason::Turn(ahead + 1) });
         desk.turn.take(until).await.map_err(|until| Refusal::TooLong { until })
     }

@@ -2,7 +2,7 @@
 //!
 //! A file lock is let go by the system when its holder dies, but not when its holder is stopped (`Ctrl-Z`, a debugger), and
 //! the system's blocking lock has no bound. So it is tried again and again: first at once, giving way to whoever runs, then
-//! with short pauses. The pauses do not grow much: with ever longer ones, as in SQLite's own busy handler, who waits longest
+//! with short pauses. The pauses do not grow much: with ever longer ones, as in `SQLite`'s own busy handler, who waits longest
 //! tries least, and starves (0.08 between the slowest and the fastest of four processes).
 
 use std::time::Duration;
@@ -23,11 +23,22 @@ pub(super) struct Patience<'a> {
     started: Duration,
     bound: Duration,
     tries: u32,
+    mended: bool,
 }
 
 impl<'a> Patience<'a> {
     pub(super) fn new(clock: &'a Clock, bound: Duration) -> Self {
-        Self { clock, started: clock.monotonic(), bound, tries: 0 }
+        Self { clock, started: clock.monotonic(), bound, tries: 0, mended: false }
+    }
+
+    /// Whether waiting is not wanted at all.
+    pub(super) fn is_none(&self) -> bool {
+        self.bound.is_zero()
+    }
+
+    /// Whether a mend may be tried: once per wait.
+    pub(super) fn may_mend(&mut self) -> bool {
+        !std::mem::replace(&mut self.mended, true)
     }
 
     /// Gives others time before the next try; `false` when the bound is reached.

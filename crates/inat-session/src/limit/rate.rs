@@ -127,6 +127,7 @@ fn limit_denominator(value: f64, most: u64) -> (u64, u64) {
     let k = (most - q0) / q1;
     let (p2, q2) = (p0 + k * p1, q0 + k * q1);
     // Of the two candidates the closer one, and the simpler one when they are equally close.
+    #[allow(clippy::cast_precision_loss, reason = "only the order of two distances matters")]
     let off = |p: u128, q: u128| (p as f64 / q as f64 - whole_n as f64 / whole_d as f64).abs();
     if off(p1, q1) <= off(p2, q2) { (narrow(p1), narrow(q1)) } else { (narrow(p2), narrow(q2)) }
 }
@@ -138,7 +139,13 @@ fn exact(value: f64) -> (u128, u128) {
         scaled *= 2.0;
         denominator *= 2;
     }
-    (scaled as u128, denominator)
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive number, at most 1e18 · 2^60"
+    )]
+    let numerator = scaled as u128;
+    (numerator, denominator)
 }
 
 fn narrow(value: u128) -> u64 {
@@ -169,7 +176,7 @@ mod tests {
         assert_eq!(plain(&only(0.7, 1)), [(7, 10)]);
         assert_eq!(plain(&Limits { per_day: 60.0, ..Limits::unlimited() }), [(60, 86_400)]);
         assert_eq!(plain(&Limits { per_hour: 100.0, ..Limits::unlimited() }), [(100, 3600)]);
-        assert_eq!(plain(&Limits { per_month: 3.14159, ..Limits::unlimited() }), [(355, 113 * 2_592_000)]);
+        assert_eq!(plain(&Limits { per_month: 0.123_456, ..Limits::unlimited() }), [(10, 81 * 2_592_000)]);
         assert_eq!(plain(&Limits::unlimited()), []);
     }
 

@@ -112,6 +112,7 @@ fn seconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error>
     to.serialize_f64(duration.as_secs_f64())
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
 fn moment<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(at)
 }

@@ -10,9 +10,9 @@ use crate::coalesce::{Landing, Twin, alone};
 use crate::lookup::{Found, Question};
 use crate::path::Stage;
 use crate::prepare::Prepared;
-use crate::response::{Expiry, Origin, Response};
+use crate::response::{Expiry, Response};
+use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
-use crate::transport::{blocking, spawn};
 use crate::{Error, Freshness, Kind};
 
 /// How long a lease holds without being renewed: how long others wait for a process that was killed.
@@ -99,7 +99,7 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
     let question = match core.shelf.look(prepared, core.clock.now()) {
         Found::Hit(served) if prepared.options.freshness != Freshness::ForceRefresh => {
             let mut response = served.response;
-            response.origin = Origin::Shared(Box::new(response.origin));
+            response.origin = response.origin.shared();
             return Ok(response);
         }
         Found::Ask(question) => question,
@@ -109,7 +109,11 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
         result = super::ask(trip, prepared, question) => result,
         () = lease.keep() => Err(trip.error(Stage::Coalesce, prepared, Kind::Internal("a lease ended".to_owned()))),
     };
-    core.shelf.note_shareable(&key, result.as_ref().is_ok_and(|response| response.expiry() != Expiry::NotStored));
+    if let Ok(response) = &result
+        && prepared.method != http::Method::HEAD
+    {
+        core.shelf.note_shareable(&key, response.expiry() != Expiry::NotStored);
+    }
     result
 }
 
@@ -133,7 +137,7 @@ impl Lease {
         let core = trip.core();
         let lease = Self { core: core.clone(), key, holder: fastrand::u64(..) };
         let mut told = false;
-        while !lease.renew().await {
+        while !lease.renew() {
             if !told {
                 told = true;
                 core.listener.tell(Stage::Coalesce, || "waits for another process that asks for the same".to_owned());
@@ -147,7 +151,7 @@ impl Lease {
                 && let Found::Hit(served) = core.shelf.look(prepared, core.clock.now())
             {
                 let mut response = served.response;
-                response.origin = Origin::Shared(Box::new(response.origin));
+                response.origin = response.origin.shared();
                 return Ok(Waited::Answered(Box::new(response)));
             }
         }
@@ -155,17 +159,16 @@ impl Lease {
     }
 
     /// Takes or renews it. A store that cannot say is no reason to wait.
-    async fn renew(&self) -> bool {
-        let (core, key, holder) = (self.core.clone(), self.key, self.holder);
-        let now = core.clock.now();
-        blocking(move || core.shelf.store().lease(&key, holder, now, now.plus(LEASE)).unwrap_or(true)).await.unwrap_or(true)
+    fn renew(&self) -> bool {
+        let now = self.core.clock.now();
+        may_wait(|| self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE))).unwrap_or(true)
     }
 
     /// Renews it for as long as it is polled.
     async fn keep(&self) {
         loop {
             self.core.clock.expire(RENEWAL).await;
-            self.renew().await;
+            self.renew();
         }
     }
 }
@@ -174,12 +177,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let (core, key, holder) = (self.core.clone(), self.key, self.holder);
         let _ = spawn(async move {
-            let _ = blocking(move || {
-                if let Err(error) = core.shelf.store().release(&key, holder) {
-                    tracing::debug!("a lease runs out by itself: {error}");
-                }
-            })
-            .await;
+            if let Err(error) = may_wait(|| core.shelf.store().release(&key, holder)) {
+                tracing::debug!("a lease runs out by itself: {error}");
+            }
         });
     }
 }

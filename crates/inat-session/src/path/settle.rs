@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::trip::{Arrived, ArrivedBody, Reply, Trip};
+use super::reply::{Arrived, ArrivedBody, Reply};
+use super::trip::Trip;
 use super::{flight, stream};
-use crate::cache::Trouble;
+use crate::cache::{Trouble, WhyNot};
 use crate::lookup::{Question, Served, Written};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
-use crate::transport::blocking;
+use crate::runtime::may_wait;
 use crate::{Error, Freshness, Kind};
 
 /// What an answer of the server comes to.
@@ -25,7 +26,7 @@ pub(super) enum Settled {
 
 /// A hit: handed over at once, and refreshed behind the caller's back where that is allowed.
 pub(super) fn hit(trip: &Trip, prepared: &Arc<Prepared>, served: Served) -> Response {
-    trip.listener().tell(Stage::Lookup, || format!("{:?}", served.response.origin()));
+    trip.listener().tell(Stage::Lookup, || served.response.origin().to_string());
     if served.refresh {
         let mut again = Prepared::clone(prepared);
         again.options.freshness = Freshness::Refresh;
@@ -35,7 +36,7 @@ pub(super) fn hit(trip: &Trip, prepared: &Arc<Prepared>, served: Served) -> Resp
 }
 
 /// An answer of the server: decides what is kept of it, keeps that, and makes the caller's answer.
-pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Question, arrived: Arrived) -> Settled {
+pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Question, arrived: Box<Arrived>) -> Settled {
     if arrived.status.is_server_error()
         && let Some(response) = rescued(trip, prepared, question, Trouble::Status(arrived.status))
     {
@@ -46,14 +47,15 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
     }
     let core = trip.core();
     let now = trip.now();
-    let dropped = core.shelf.invalidate(prepared, arrived.status, &arrived.headers);
+    let dropped = may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers));
     if dropped > 0 {
         trip.listener().tell(Stage::Store, || format!("{dropped} outdated answers dropped"));
     }
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
-    let written = match arrived.sound {
-        true => core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now),
-        false => Written::HandedOn(crate::cache::WhyNot::Unusable),
+    let written = if arrived.sound {
+        may_wait(|| core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now))
+    } else {
+        Written::HandedOn(WhyNot::Unusable)
     };
     let settled = match written {
         Written::Useless304 => return Settled::AskAgain,
@@ -70,7 +72,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
         }
         Written::Combine(key, stored, entry, part) => {
             if let ArrivedBody::Whole(body) = &arrived.content {
-                core.shelf.combine(&key, &stored, &entry, part, body, now);
+                may_wait(|| core.shelf.combine(&key, &stored, &entry, part, body, now));
             }
             handed_on(prepared, arrived, origin)
         }
@@ -79,15 +81,13 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(prepared, arrived, origin);
-                let (core, copy) = (core.clone(), response.clone());
-                let put = blocking(move || core.shelf.put(&key, &entry, &body, &copy, now)).await;
-                response.expiry = put.unwrap_or(Expiry::NotStored);
-                trip.listener().tell(Stage::Store, || format!("{:?}", response.expiry));
+                response.expiry = may_wait(|| core.shelf.put(&key, &entry, &body, &response, now));
+                trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
             }
         },
     };
-    Settled::Answer(Box::new(settled))
+    Settled::Answer(Box::new(Response { forwarded: Some(question.reason), ..settled }))
 }
 
 /// Nothing is left to try. A stored answer may help out; else the caller gets the failure.
@@ -110,7 +110,7 @@ fn rescued(trip: &Trip, prepared: &Prepared, question: &Question, trouble: Troub
 }
 
 /// An answer as it came.
-pub(super) fn handed_on(prepared: &Prepared, arrived: Arrived, origin: Origin) -> Response {
+pub(super) fn handed_on(prepared: &Prepared, arrived: Box<Arrived>, origin: Origin) -> Response {
     let content = match arrived.content {
         ArrivedBody::Whole(bytes) => Content::Whole(bytes),
         ArrivedBody::Arriving { start, rest } => stream::plain(start, rest),
@@ -127,6 +127,7 @@ pub(super) fn handed_on(prepared: &Prepared, arrived: Arrived, origin: Origin) -
         received: arrived.response_time,
         elapsed: Duration::ZERO,
         expiry: Expiry::NotStored,
+        forwarded: None,
     }
 }
 

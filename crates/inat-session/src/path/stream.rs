@@ -7,13 +7,14 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
+use super::reply::{Arrived, ArrivedBody};
 use super::settle::handed_on;
-use super::trip::{Arrived, ArrivedBody};
 use crate::cache::{Entry, Key};
 use crate::prepare::Prepared;
 use crate::response::{Arriving, Content, Origin, Response};
+use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
-use crate::transport::{Chunks, Fault, blocking, spawn};
+use crate::transport::{Chunks, Fault};
 
 /// How many pieces may wait for a caller who reads slowly.
 const AHEAD: usize = 16;
@@ -38,7 +39,7 @@ pub(super) fn plain(start: Bytes, rest: Chunks) -> Content {
 pub(super) fn stored(
     core: &Arc<Core>,
     prepared: &Prepared,
-    mut arrived: Arrived,
+    mut arrived: Box<Arrived>,
     origin: Origin,
     key: Key,
     entry: Box<Entry>,
@@ -73,7 +74,7 @@ pub(super) fn stored(
             return;
         }
         let now = core_of_task.clock.now();
-        let _ = blocking(move || core_of_task.shelf.put(&key, &entry, &body, &head, now)).await;
+        may_wait(|| core_of_task.shelf.put(&key, &entry, &body, &head, now));
     });
     response
 }

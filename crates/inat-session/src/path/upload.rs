@@ -11,7 +11,7 @@ use crate::path::Stage;
 use crate::prepare::upload::{self, Found};
 use crate::prepare::{Payload, Prepared, encode_multipart};
 use crate::request::{Request, Upload};
-use crate::transport::blocking;
+use crate::runtime::may_wait;
 use crate::{Error, Kind};
 
 /// A body that is ready to be sent.
@@ -29,15 +29,15 @@ pub(super) async fn load(trip: &Trip, prepared: &Prepared) -> Result<Loaded, Err
     };
     let mut loaded = Vec::with_capacity(files.len());
     for file in files {
-        let copy = file.clone();
-        loaded.push(match blocking(move || upload::load(&copy)).await?? {
+        loaded.push(match may_wait(|| upload::load(file))? {
             Found::Loaded(whole) => whole,
             Found::Elsewhere(url) => fetch(trip, file, &url).await?,
         });
     }
     let (content_type, bytes) = encode_multipart(fields, &loaded);
-    let content_type = HeaderValue::try_from(content_type)
-        .map_err(|_| trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned())))?;
+    let content_type = HeaderValue::try_from(content_type).map_err(|_| {
+        trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned()))
+    })?;
     Ok(Loaded { bytes, content_type: Some(content_type) })
 }
 

@@ -51,7 +51,8 @@ pub mod vocabulary {
 pub struct Prepared {
     /// The method.
     pub method: Method,
-    /// The absolute URL, without fragment.
+    /// The absolute URL. Its fragment, if it has one, stays here: it is not sent, and only tells stored answers apart, as it
+    /// does in the reference.
     pub url: Url,
     /// All fields but those of the connection.
     pub headers: HeaderMap,

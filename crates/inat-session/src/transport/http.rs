@@ -84,10 +84,8 @@ impl HttpTransport {
         let mut last = progress.count();
         let mut connecting = timeouts.connect;
         loop {
-            let (phase, limit) = match progress.is_done() {
-                true => (Phase::Reading, timeouts.read),
-                false => (Phase::Sending, timeouts.send),
-            };
+            let (phase, limit) =
+                if progress.is_done() { (Phase::Reading, timeouts.read) } else { (Phase::Sending, timeouts.send) };
             let Some(limit) = limit else { return std::future::pending().await };
             self.clock.expire(limit.saturating_add(connecting.take().unwrap_or_default())).await;
             let count = progress.count();
@@ -98,7 +96,11 @@ impl HttpTransport {
         }
     }
 
-    fn watch_reading(&self, chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static, timeouts: Timeouts) -> Chunks {
+    fn watch_reading(
+        &self,
+        chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+        timeouts: Timeouts,
+    ) -> Chunks {
         let clock = self.clock.clone();
         let state = Some((Box::pin(chunks), clock));
         Box::pin(stream::unfold(state, move |state| async move {

@@ -6,21 +6,19 @@
 mod collect;
 mod fault;
 mod http;
-mod runtime;
 #[cfg(any(test, feature = "testing"))]
 mod scripted;
 mod timeout;
 
 use std::pin::Pin;
 
+use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use futures_util::Stream;
-use ::http::{HeaderMap, StatusCode};
 
-pub use fault::{Fault, Phase};
 pub(crate) use collect::{Body, collect};
+pub use fault::{Fault, Phase};
 pub use http::HttpTransport;
-pub(crate) use runtime::{blocking, inside_async, spawn};
 #[cfg(any(test, feature = "testing"))]
 pub use scripted::Script;
 pub use timeout::{RequestTimeout, Timeouts};
@@ -72,6 +70,13 @@ impl Incoming {
             headers,
             body: Box::pin(futures_util::stream::once(std::future::ready(Ok(body)))),
         }
+    }
+}
+
+impl Incoming {
+    /// How long the server says the body is.
+    pub(crate) fn declared_length(&self) -> Option<u64> {
+        self.headers.get(::http::header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
 }
 

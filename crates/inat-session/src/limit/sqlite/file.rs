@@ -1,0 +1,290 @@
+//! The file: making it, recognising it, noticing that it is gone or damaged.
+//!
+//! Everything here happens while the lock file is held, so that two processes never make or replace the file at once.
+
+use std::cell::Cell;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use crate::Clock;
+use crate::limit::ledger::LedgerError;
+use crate::limit::time::{self, Kept, Witness};
+use crate::timestamp::micros;
+
+/// "iNaL", the mark of a budget's file.
+const APPLICATION: i64 = 0x694E_614C;
+/// The format of the file. Older ones are set aside, newer ones refused.
+const FORMAT: i64 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+/// Looking whether the file was deleted costs an eighth of a reservation; in a rush, once in a while will do.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// The time last seen is written down this often.
+const SEEN_EVERY: i64 = 1_000_000;
+
+/// What went wrong, as far as it matters for what to do next.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Somebody holds a lock: try again.
+    Busy,
+    /// The file is not what it should be: set it aside.
+    Damaged(String),
+    /// Nothing to be done.
+    Final(LedgerError),
+}
+
+/// The file, open.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// When the file before this one was found damaged, if it ever was.
+    pub(super) lost_at: Option<i64>,
+    identity: Option<(u64, u64)>,
+    /// When the name was last seen to be this file's, by the process's own time.
+    seen_at: Cell<Option<Duration>>,
+    witness: Cell<Option<Witness>>,
+}
+
+/// The name of the lock file.
+pub(super) fn lock_path(path: &Path) -> PathBuf {
+    beside(path, ".lock")
+}
+
+/// `path` with something added to its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Opens the lock file, and makes it and its folder if need be.
+pub(super) fn open_lock(path: &Path) -> Result<File, Fault> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|error| Fault::io(path, &error))?;
+    }
+    let mut options = OpenOptions::new();
+    private(options.read(true).write(true).create(true).truncate(false))
+        .open(lock_path(path))
+        .map_err(|error| Fault::io(path, &error))
+}
+
+/// Only the owner may read what is made.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// What tells one file from another of the same name; `None` when there is none.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let about = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    return Some((std::os::unix::fs::MetadataExt::dev(&about), std::os::unix::fs::MetadataExt::ino(&about)));
+    // Elsewhere a file in use cannot be deleted.
+    #[cfg(not(unix))]
+    return about.is_file().then_some((0, 0));
+}
+
+impl Database {
+    /// Opens the file, and makes it if need be. `lost` says that the one before it was damaged.
+    pub(super) fn open(path: &Path, clock: &Clock, lost: bool) -> Result<Self, Fault> {
+        // SQLite gives its side files the mode of the main one, so that one is made here. Never opened and closed when it is
+        // there already: closing it would drop the locks that this process holds on it elsewhere.
+        let made = private(OpenOptions::new().write(true).create_new(true)).open(path);
+        if let Err(error) = made
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            return Err(Fault::io(path, &error));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| Fault::sqlite(path, &error))?;
+        let mut database = Self {
+            connection,
+            lost_at: None,
+            identity: identity(path),
+            seen_at: Cell::new(None),
+            witness: Cell::new(None),
+        };
+        database.set_up(path, clock, lost)?;
+        let lost_at = database.connection.query_row("SELECT lost_at FROM time", [], |row| row.get(0));
+        database.lost_at = lost_at.map_err(|error| Fault::sqlite(path, &error))?;
+        Ok(database)
+    }
+
+    fn set_up(&self, path: &Path, clock: &Clock, lost: bool) -> Result<(), Fault> {
+        let connection = &self.connection;
+        let failed = |error: rusqlite::Error| Fault::sqlite(path, &error);
+        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        // Plans do not depend on values. Without this a statement with a range is parsed anew whenever it is used with another.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
+        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed);
+        match (pragma("application_id")?, pragma("user_version")?) {
+            (APPLICATION, FORMAT) => {}
+            (APPLICATION, found) if found > FORMAT => {
+                return Err(Fault::Final(LedgerError::Newer { path: path.to_owned(), found, known: FORMAT }));
+            }
+            (APPLICATION, found) => return Err(Fault::Damaged(format!("format {found} is no longer read"))),
+            _ => {
+                let tables: i64 =
+                    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+                if tables > 0 {
+                    return Err(Fault::Final(LedgerError::Foreign { path: path.to_owned() }));
+                }
+                self.create(clock, lost).map_err(failed)?;
+            }
+        }
+        // A commit reaches the disk's cache at once, and the disk at the next checkpoint: a killed process loses nothing, a power
+        // cut may lose the last moments, and the machine is up again when their windows have passed.
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096;")
+            .map_err(failed)
+    }
+
+    fn create(&self, clock: &Clock, lost: bool) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        // Small pages: a commit writes the one page its slot is on.
+        connection.execute_batch("PRAGMA page_size = 1024; PRAGMA journal_mode = WAL;")?;
+        let wall = clock.now().as_micros();
+        let start = clock.uptime().map(|(name, up)| (name, wall.saturating_sub(micros(up))));
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let made = connection.execute_batch(SCHEMA).and_then(|()| {
+            let name = format!("{:032x}", fastrand::u128(..));
+            let (start, started) = start.unzip();
+            connection.execute(
+                "INSERT INTO time (id, ledger, offset, seen, start, started, lost_at) VALUES (1, ?1, 0, ?2, ?3, ?4, ?5)",
+                params![name, wall, start, started, lost.then_some(wall)],
+            )?;
+            connection.execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT"
+            ))
+        });
+        if made.is_err() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        made
+    }
+
+    /// Whether the file of this name is still the one that is open, as of a moment ago.
+    pub(super) fn is_at(&self, path: &Path, clock: &Clock) -> bool {
+        let now = clock.monotonic();
+        // A manual clock that stands still has not seen it a moment ago.
+        let moment = Duration::from_nanos(1)..LOOK_EVERY;
+        if self.seen_at.get().is_some_and(|seen| moment.contains(&now.saturating_sub(seen))) {
+            return true;
+        }
+        let same = self.identity.is_some() && self.identity == identity(path);
+        self.seen_at.set(same.then_some(now));
+        same
+    }
+
+    /// The ledger's time. Inside a write transaction (`write`) a jump of the clock is written down.
+    pub(super) fn now(&self, clock: &Clock, write: bool) -> rusqlite::Result<i64> {
+        let mut statement = self.connection.prepare_cached("SELECT offset, seen FROM time")?;
+        let (offset, seen): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (wall, monotonic) = (clock.now().as_micros(), micros(clock.monotonic()));
+        let quick = time::quick(offset, wall, monotonic, self.witness.get());
+        let now = match quick {
+            Some(now) => now.max(seen),
+            None => self.settle(clock, wall, monotonic, write)?,
+        };
+        if write && quick.is_some() && now.saturating_sub(seen) >= SEEN_EVERY {
+            self.connection.prepare_cached("UPDATE time SET seen = ?1")?.execute([now])?;
+        }
+        self.witness.set(Some(Witness { ledger: now, monotonic }));
+        Ok(now)
+    }
+
+    fn settle(&self, clock: &Clock, wall: i64, monotonic: i64, write: bool) -> rusqlite::Result<i64> {
+        let kept = self.connection.query_row("SELECT offset, seen, start, started FROM time", [], |row| {
+            let start: Option<String> = row.get(2)?;
+            Ok(Kept { offset: row.get(0)?, seen: row.get(1)?, start: start.zip(row.get(3)?) })
+        })?;
+        let uptime = clock.uptime().map(|(name, up)| (name, micros(up)));
+        let (now, after) = time::settle(&kept, wall, monotonic, uptime, self.witness.get());
+        if write {
+            let (start, started) = after.start.unzip();
+            self.connection.execute(
+                "UPDATE time SET offset = ?1, seen = ?2, start = ?3, started = ?4",
+                params![after.offset, after.seen, start, started],
+            )?;
+        }
+        Ok(now)
+    }
+
+    /// The name no other file has.
+    pub(super) fn name(&self) -> rusqlite::Result<String> {
+        self.connection.query_row("SELECT ledger FROM time", [], |row| row.get(0))
+    }
+
+    /// Whether the slots of that file are in this one already; remembers that they are from now on.
+    pub(super) fn carry_once(&self, name: &str) -> rusqlite::Result<bool> {
+        let connection = &self.connection;
+        let known = connection.query_row("SELECT 1 FROM carried WHERE ledger = ?1", [name], |_| Ok(())).optional()?;
+        if known.is_none() && self.name()? != name {
+            connection.execute("INSERT INTO carried (ledger) VALUES (?1)", [name])?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// Moves a damaged file out of the way, and keeps it for whoever wants to look.
+pub(super) fn set_aside(path: &Path, reason: &str) -> Result<(), Fault> {
+    tracing::warn!(file = %path.display(), reason, "the budget's file is damaged; it is set aside, and every window counts as full");
+    let damaged = beside(path, ".damaged");
+    let moved = fs::rename(path, &damaged);
+    if let Err(error) = moved
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(Fault::io(path, &error));
+    }
+    for side in ["-wal", "-shm"] {
+        let _ = fs::rename(beside(path, side), beside(&damaged, side));
+    }
+    Ok(())
+}
+
+impl Fault {
+    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        let (path, reason) = (path.to_owned(), error.to_string());
+        Self::Final(match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                LedgerError::ReadOnly { path, reason }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { path },
+            _ => LedgerError::Io { path, reason },
+        })
+    }
+
+    pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        let (path, reason) = (path.to_owned(), error.to_string());
+        let code = match error {
+            rusqlite::Error::SqliteFailure(failure, _) => Some(failure.code),
+            // A row that is missing or of the wrong type is damage too.
+            rusqlite::Error::QueryReturnedNoRows
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..) => return Self::Damaged(reason),
+            _ => None,
+        };
+        match code {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(reason),
+            Some(ErrorCode::DiskFull) => Self::Final(LedgerError::Full { path }),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::Final(LedgerError::ReadOnly { path, reason })
+            }
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => Self::Final(LedgerError::Io { path, reason }),
+            // A table that should be there is not.
+            Some(ErrorCode::Unknown) if reason.contains("no such table") || reason.contains("no such column") => {
+                Self::Damaged(reason)
+            }
+            _ => Self::Final(LedgerError::Database { path, reason }),
+        }
+    }
+}
