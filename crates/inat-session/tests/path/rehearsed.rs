@@ -48,7 +48,7 @@ fn the_plan_knows_what_is_stored_and_what_is_spent() {
     let entries = inat.cache().stats().unwrap();
 
     let hit = inat.plan(Request::get("taxa/1")).unwrap();
-    assert!(hit.lookup.contains("Cached"), "{}", hit.lookup);
+    assert!(hit.lookup.contains("find it: cached"), "{}", hit.lookup);
     assert_eq!(hit.wait, Ok(Duration::ZERO), "a hit does not wait");
     let miss = inat.plan(Request::get("taxa/2")).unwrap();
     assert!(miss.wait.as_ref().is_ok_and(|wait| *wait >= secs(55)), "{:?}", miss.wait);
