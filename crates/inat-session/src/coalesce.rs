@@ -4,13 +4,14 @@
 //! for it has left, it is aborted. What must not be shared (an answer that is not to be kept, an error of the leader's own
 //! impatience) releases the others, who go on by themselves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::cache::Key;
 use crate::path::Stage;
 use crate::response::Response;
 use crate::runtime::spawn;
@@ -43,6 +44,33 @@ impl Drop for Flight {
     /// The last passenger has left. Aborting a task that has ended does nothing.
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// What is being renewed in the background.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Renewals(Arc<Mutex<HashSet<Key>>>);
+
+/// One renewal under way; the next may begin when this is dropped.
+pub(crate) struct Renewal {
+    all: Renewals,
+    key: Key,
+}
+
+impl Renewals {
+    /// `None` when one is under way.
+    pub(crate) fn begin(&self, key: Key) -> Option<Renewal> {
+        self.lock().insert(key).then(|| Renewal { all: self.clone(), key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.key);
     }
 }
 

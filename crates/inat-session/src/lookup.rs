@@ -10,7 +10,7 @@ pub(crate) use write::Written;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::Timestamp;
 use crate::cache::{self, Asked, Entry, Key, Lookup, MissReason, Rules};
@@ -192,6 +192,11 @@ pub(crate) fn asked(prepared: &Prepared) -> Asked<'_> {
         freshness: prepared.options.freshness,
         lifetime: prepared.options.lifetime,
     }
+}
+
+/// Whether a status leads elsewhere (RFC 9110 §15.4).
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Whether a method changes nothing on the server (RFC 9110 §9.2.1).

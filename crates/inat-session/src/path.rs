@@ -56,17 +56,26 @@ async fn travel(trip: &Trip, prepared: Arc<Prepared>) -> Result<Response, Error>
     }
 }
 
-/// Asks the server until there is an answer, or nothing left to try: what one flight does.
+/// Asks the server, and where it fails, what is stored: what one flight does.
 async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Result<Response, Error> {
+    match ask_server(trip, prepared, &mut question).await {
+        Ok(response) => Ok(response),
+        Err(error) => settle::rescued(trip, prepared, &question).ok_or(error),
+    }
+}
+
+/// Asks the server until there is an answer, or nothing left to try.
+async fn ask_server(trip: &mut Trip, prepared: &Prepared, question: &mut Question) -> Result<Response, Error> {
     let body = upload::load(trip, prepared).await?;
     loop {
         trip.wait_for_slot(prepared).await?; // limit
-        let reply = trip.transmit(prepared, &question, &body).await?; // transport
+        let reply = trip.transmit(prepared, question, &body).await?; // transport
         let reply = reply.validated(trip, prepared); // validate
+        settle::note(trip, prepared, &reply);
         let verdict = judge(&reply.outcome(trip.now()), &trip.tried(prepared), &trip.core().backoff, fastrand::f64()); // retry
         match (verdict, reply) {
             (Verdict::Answer, Reply::Answered(arrived)) => {
-                match settle::arrived(trip, prepared, &question, arrived).await {
+                match settle::arrived(trip, prepared, question, arrived).await {
                     settle::Settled::Answer(response) => return Ok(*response), // store
                     settle::Settled::AskAgain => question.unconditional(),
                 }
@@ -76,7 +85,7 @@ async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Re
             }
             (Verdict::Throttled { status, retry_after }, _) => trip.throttled(prepared, status, retry_after).await?,
             (Verdict::Blocked, _) => return Err(trip.blocked(prepared).await),
-            (Verdict::Answer | Verdict::GiveUp, reply) => return settle::failed(trip, prepared, &question, reply),
+            (Verdict::Answer | Verdict::GiveUp, reply) => return Err(settle::failure(trip, prepared, reply)),
         }
     }
 }

@@ -46,11 +46,22 @@ pub(crate) fn may_wait<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
+/// Runs a future on this thread, for code that is not async.
+///
+/// # Errors
+/// [`Kind::InsideAsync`] when this thread is busy polling tasks, tokio's or those of an executor of `futures`.
+pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Error> {
+    if inside_async() || futures_executor::enter().is_err() {
+        return Err(Error::new(Stage::Prepare, Kind::InsideAsync));
+    }
+    Ok(futures_executor::block_on(future))
+}
+
 /// Whether this thread is busy polling a tokio task, so that blocking it would stall others.
 ///
 /// `Handle::try_current` alone also says yes inside `spawn_blocking`, where blocking is what one is there for. The difference
 /// that tokio lets us see is the cooperative budget: a task has one and it runs out, a blocking thread has none.
-pub(crate) fn inside_async() -> bool {
+fn inside_async() -> bool {
     use std::task::{Context, Poll, Waker};
     use tokio::task::coop::poll_proceed;
 

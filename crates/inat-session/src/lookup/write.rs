@@ -1,11 +1,13 @@
 //! Keeping what the server said.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::{Question, Shelf, asked, is_safe, warn};
 use crate::Timestamp;
-use crate::cache::{self, Entry, Keep, Key, Part, Received, WhyNot};
+use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
 use crate::store::Stored;
@@ -37,7 +39,8 @@ impl Shelf {
     ) -> Written {
         let Some(key) = question.key else { return Written::HandedOn(WhyNot::Bypass) };
         let asked = asked(prepared);
-        let keep = cache::keep(&asked, sent, &question.entries, received, prepared.identity, self.rules());
+        let rules = self.rules_for(prepared, received.status);
+        let keep = cache::keep(&asked, sent, &question.entries, received, prepared.identity, &rules);
         match keep {
             Keep::Store(entry) => Written::Store(key, entry),
             Keep::Useless304 => Written::Useless304,
@@ -70,6 +73,19 @@ impl Shelf {
                 Some(stored) => Written::Combine(key, stored.clone(), entry, part),
                 None => Written::HandedOn(WhyNot::Range),
             },
+        }
+    }
+
+    /// The rules for an answer with this status. Who follows redirects wants them kept like what they lead to; the reference
+    /// keeps the answer under both URLs.
+    fn rules_for(&self, prepared: &Prepared, status: StatusCode) -> Cow<'_, Rules> {
+        let is_followed = prepared.options.redirects > 0 && super::is_redirect(status);
+        match &self.rules().allowable_codes {
+            Some(codes) if is_followed && !codes.contains(&status) => {
+                let codes = codes.iter().copied().chain([status]).collect();
+                Cow::Owned(Rules { allowable_codes: Some(codes), ..self.rules().clone() })
+            }
+            _ => Cow::Borrowed(self.rules()),
         }
     }
 

@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION
 use http::{Method, StatusCode};
 
 use super::trip::Trip;
+use crate::lookup::is_redirect;
 use crate::path::Stage;
 use crate::prepare::{Payload, Prepared, identity_of};
 use crate::response::{Redirected, Response};
@@ -37,8 +38,7 @@ pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<R
 }
 
 fn target(response: &Response) -> Option<String> {
-    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(LOCATION).filter(|_| is_redirect)?;
+    let location = response.headers().get(LOCATION).filter(|_| is_redirect(response.status()))?;
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 

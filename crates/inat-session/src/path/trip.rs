@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
+use crate::cache::Trouble;
 use crate::event::Listener;
-use crate::limit::{self, Patience, Refusal, RetryAfter};
+use crate::limit::{self, LedgerError, Patience, Refusal, RetryAfter};
 use crate::lookup::Question;
 use crate::path::Stage;
 use crate::prepare::Prepared;
-use crate::retry::{Tried, Why};
+use crate::retry::{Tried, Why, retry_after};
 use crate::secret::mask_url;
 use crate::session::Core;
 use crate::transport::{Body, Fault, Incoming, Outgoing, collect};
@@ -32,6 +33,8 @@ pub(super) struct Trip {
     pub(super) waited: Duration,
     /// Since when the server has been throttling without a break.
     throttled_since: Option<Duration>,
+    /// How the server failed when it was asked last, if it did.
+    pub(super) trouble: Option<Trouble>,
 }
 
 impl Trip {
@@ -43,6 +46,7 @@ impl Trip {
             failures: 0,
             waited: Duration::ZERO,
             throttled_since: None,
+            trouble: None,
         }
     }
 
@@ -70,11 +74,11 @@ impl Trip {
     }
 
     /// What is left of the deadline, if the request has one.
-    fn left(&self, prepared: &Prepared) -> Option<Duration> {
+    pub(super) fn left(&self, prepared: &Prepared) -> Option<Duration> {
         Some(prepared.options.deadline?.saturating_sub(self.elapsed()))
     }
 
-    fn past_deadline(&self, stage: Stage, prepared: &Prepared) -> Error {
+    pub(super) fn past_deadline(&self, stage: Stage, prepared: &Prepared) -> Error {
         self.error(stage, prepared, Kind::Deadline(prepared.options.deadline.unwrap_or_default()))
     }
 
@@ -89,7 +93,12 @@ impl Trip {
         };
         match taken.await {
             Ok(waited) => self.waited = self.waited.saturating_add(waited),
-            Err(refusal) => return Err(self.refusal(prepared, refusal)),
+            Err(refusal) => {
+                if let Refusal::RetryAfter { status, .. } = refusal {
+                    self.trouble = StatusCode::from_u16(status).ok().map(Trouble::Status);
+                }
+                return Err(self.refusal(prepared, refusal));
+            }
         }
         Ok(())
     }
@@ -106,7 +115,7 @@ impl Trip {
     fn tell_wait(&self, wait: &limit::Wait) {
         let pause = wait.until.since(self.now());
         self.listener()
-            .tell_wait(Stage::Limit, Some(pause), || format!("waits {:.1} s: {:?}", pause.as_secs_f64(), wait.why));
+            .tell_wait(Stage::Limit, Some(pause), || format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why));
     }
 
     fn refusal(&self, prepared: &Prepared, refusal: Refusal) -> Error {
@@ -114,6 +123,7 @@ impl Trip {
             Refusal::TooLong { until } => Kind::Limited { until },
             Refusal::Blocked { until } => Kind::Blocked { until },
             Refusal::RetryAfter { until, .. } => Kind::RetryAfter { until },
+            Refusal::Ledger(LedgerError::Closed) => Kind::Closed,
             Refusal::Ledger(error) => Kind::Budget(error.to_string()),
         };
         self.error(Stage::Limit, prepared, kind)
@@ -170,8 +180,13 @@ impl Trip {
         if let Err(refusal) = self.count_bytes(prepared, &mut incoming).await {
             return Err(self.refusal(prepared, refusal));
         }
-        // What may still be an error is read whole, so that the caller can be told what the server says.
-        let bound = if prepared.options.stream && status.is_success() { 0 } else { self.core.read_whole };
+        let bound = match (&prepared.method, prepared.options.stream && status.is_success()) {
+            // The length it names is that of the body a `GET` would get.
+            (&Method::HEAD, _) => u64::MAX,
+            (_, true) => 0,
+            // What may still be an error is read whole, so that the caller can be told what the server says.
+            (_, false) => self.core.read_whole,
+        };
         let content = match collect(&mut incoming, bound).await {
             Body::Whole(bytes) => ArrivedBody::Whole(bytes),
             Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
@@ -257,11 +272,20 @@ impl Trip {
         }
     }
 
-    /// The server has answered as it should.
-    pub(super) async fn answered(&self, prepared: &Prepared) {
-        if let Err(refusal) = self.core.limiter.report(&prepared.url, limit::Outcome::Fine).await {
-            // It only makes the budget recover faster; that it could not be told is not the caller's affair.
-            tracing::debug!("the budget was not told of a success: {refusal}");
+    /// The server has given the answer that stands: as it should, or a refusal that is not retried and that others have to
+    /// hear of all the same.
+    pub(super) async fn answered(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) {
+        let asked = retry_after(headers, self.now());
+        let throttles = self.core.limiter.limits().limit_statuses.contains(&status);
+        let outcome = match (status, asked) {
+            _ if throttles => refused(status, asked),
+            (StatusCode::SERVICE_UNAVAILABLE, Some(_)) => refused(status, asked),
+            _ if status.as_u16() < 400 => limit::Outcome::Fine,
+            _ => return,
+        };
+        if let Err(refusal) = self.core.limiter.report(&prepared.url, outcome).await {
+            // The answer is here; that the budget could not be told is not the caller's affair.
+            tracing::debug!("the budget was not told of an answer: {refusal}");
         }
     }
 

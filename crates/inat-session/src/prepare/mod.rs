@@ -7,6 +7,7 @@
 mod body;
 mod choices;
 mod dates;
+mod debug;
 mod defaults;
 mod fields;
 mod hosts;
@@ -46,7 +47,7 @@ pub mod vocabulary {
 /// A request as it will be sent. It can be kept, looked at, and sent again.
 #[doc(alias = "PreparedRequest")]
 #[doc(alias = "prepare_inat_request")]
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Prepared {
     /// The method.
@@ -100,7 +101,7 @@ impl Prepared {
 }
 
 /// The body of a prepared request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Payload {
     /// None.

@@ -10,7 +10,7 @@ use url::Position;
 use crate::background::Background;
 use crate::builder::{Place, SessionBuilder};
 use crate::cache::Rules;
-use crate::coalesce::Flights;
+use crate::coalesce::{Flights, Renewals};
 use crate::event::Listener;
 use crate::limit::{Ledger, Limiter, MemoryLedger, SqliteLedger};
 use crate::lookup::Shelf;
@@ -29,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) defaults: Defaults,
     pub(crate) shelf: Shelf,
     pub(crate) flights: Flights,
+    pub(crate) renewals: Renewals,
     pub(crate) limiter: Limiter,
     pub(crate) max_retries: u32,
     pub(crate) backoff: Backoff,
@@ -62,6 +63,7 @@ impl Core {
             defaults,
             shelf: Shelf::new(store, rules, builder.read_only, builder.filter, builder.key_of, file),
             flights: Flights::default(),
+            renewals: Renewals::default(),
             limiter: Limiter::new(builder.limits, ledger, clock.clone()),
             max_retries: builder.max_retries,
             backoff: builder.backoff,

@@ -32,6 +32,10 @@ pub(crate) async fn collect(incoming: &mut Incoming, bound: u64) -> Body {
         Some(Err(fault)) => return Body::Cut(fault),
         Some(Ok(first)) => first,
     };
+    if first.len() as u64 > bound {
+        // Whoever takes it piece by piece need not wait for the second one.
+        return Body::Larger { start: first, rest: chunks };
+    }
     // Most answers are one chunk, which is handed on as it is.
     let mut whole = match chunks.next().await {
         None => return Body::Whole(first),

@@ -224,15 +224,18 @@ fn cut_short(error: &reqwest::Error, timeouts: Timeouts) -> Fault {
 fn is_certificate(error: &reqwest::Error) -> bool {
     let mut source = StdError::source(error);
     while let Some(cause) = source {
-        let tls = cause
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls_error(cause) {
             return true;
         }
         source = cause.source();
     }
     false
+}
+
+/// The TLS error an error is or wraps. An I/O error that holds another has the source of that other, not the other itself, so
+/// walking sources is not enough.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
 
 /// The whole chain of an error in one line, masked. reqwest's own text stops at "error sending request".

@@ -24,7 +24,6 @@ pub use scripted::Script;
 pub use timeout::{RequestTimeout, Timeouts};
 
 /// One request, as it goes out.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Outgoing {
     /// Method, URL and fields. The body is whole.
@@ -77,6 +76,17 @@ impl Incoming {
     /// How long the server says the body is.
     pub(crate) fn declared_length(&self) -> Option<u64> {
         self.headers.get(::http::header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    }
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("method", self.request.method())
+            .field("headers", &crate::secret::mask_headers(self.request.headers()))
+            .field("timeouts", &self.timeouts)
+            .field("verify", &self.verify)
+            .finish_non_exhaustive()
     }
 }
 

@@ -122,7 +122,12 @@ fn methods_and_bodies() {
 #[test]
 fn loops_end() {
     let script = inat_session::Script::new().answer(302, &[("location", "/x?access_token=S3CR3T")], "");
-    let (inat, _) = scripted(&script);
+    let (kept, _) = scripted(&script);
+    kept.send(Request::get("https://h.example/x").allow_redirects(true)).unwrap_err();
+    assert_eq!(script.seen().len(), 2, "a loop that is kept costs no more requests");
+
+    let script = inat_session::Script::new().answer(302, &[("location", "/x?access_token=S3CR3T")], "");
+    let inat = waits(offline(script.clone(), &Clock::manual()).cache_disabled(true));
     let error = inat.send(Request::get("https://h.example/x").allow_redirects(true)).unwrap_err();
     assert!(matches!(error.kind(), Kind::Redirect(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("S3CR3T"), "{error:?}");

@@ -48,7 +48,7 @@ fn the_plan_knows_what_is_stored_and_what_is_spent() {
     let entries = inat.cache().stats().unwrap();
 
     let hit = inat.plan(Request::get("taxa/1")).unwrap();
-    assert!(hit.lookup.contains("Cached"), "{}", hit.lookup);
+    assert!(hit.lookup.contains("find it: cached"), "{}", hit.lookup);
     assert_eq!(hit.wait, Ok(Duration::ZERO), "a hit does not wait");
     let miss = inat.plan(Request::get("taxa/2")).unwrap();
     assert!(miss.wait.as_ref().is_ok_and(|wait| *wait >= secs(55)), "{:?}", miss.wait);
@@ -66,7 +66,8 @@ fn the_command_line_of_a_plan_is_masked() {
         .header("X-Api-Key", "S3CR3T")
         .json(&serde_json::json!({"Password": "S3CR3T", "it's": "fine"}));
     let plan = inat.plan(&request).unwrap();
-    let texts = [plan.as_curl().to_owned(), plan.to_string(), format!("{plan:?}"), plan.headers.clone(), plan.url.clone()];
+    let texts =
+        [plan.as_curl().to_owned(), plan.to_string(), format!("{plan:?}"), plan.headers.clone(), plan.url.clone()];
     for text in texts {
         assert!(!text.contains("S3CR3T"), "{text}");
     }

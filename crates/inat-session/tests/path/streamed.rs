@@ -45,7 +45,9 @@ fn entries(inat: &Session) -> u64 {
 
 #[tokio::test]
 async fn the_first_piece_does_not_wait_for_the_second() {
-    for request in [Request::get(PHOTO).stream(), Request::get(PHOTO).stream().expire_after(inat_session::Lifetime::DoNotCache)] {
+    for request in
+        [Request::get(PHOTO).stream(), Request::get(PHOTO).stream().expire_after(inat_session::Lifetime::DoNotCache)]
+    {
         let clock = Clock::manual();
         let (stub, feed) = fed(&clock, &[JPEG]);
         let inat = offline(stub, &clock).build().unwrap();
@@ -155,6 +157,39 @@ async fn json_that_streams_is_kept_only_if_it_is_json() {
 }
 
 #[tokio::test]
+async fn a_page_in_place_of_json_is_not_kept_because_it_streamed() {
+    let clock = Clock::manual();
+    let (stub, feed) = fed(&clock, &[("content-type", "text/html")]);
+    let inat = offline(stub, &clock).build().unwrap();
+    feed.send(piece("<html>log in</html>")).unwrap();
+    drop(feed);
+    let answer = inat.send(Request::get("taxa/1").stream()).await.unwrap();
+    assert_eq!(answer.read().await.unwrap(), "<html>log in</html>");
+    assert_eq!(entries(&inat), 0);
+}
+
+/// Whoever stops waiting for a piece, because of a time limit of his own, has lost nothing.
+#[tokio::test]
+async fn a_piece_that_was_not_waited_for_is_still_there() {
+    let clock = Clock::manual();
+    let (stub, feed) = fed(&clock, &[JPEG]);
+    let inat = offline(stub, &clock).build().unwrap();
+    feed.send(piece("one")).unwrap();
+    let mut answer = inat.send(Request::get(PHOTO).stream()).await.unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "one");
+    let mut other = answer.clone();
+    {
+        let mut waiting = Box::pin(answer.chunk());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(futures_util::poll!(Box::pin(other.chunk())).is_pending(), "the other clone waits too");
+    }
+    feed.send(piece("two")).unwrap();
+    drop(feed);
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "two");
+    assert_eq!(answer.chunk().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn errors_are_read_whole_although_a_stream_was_asked_for() {
     let clock = Clock::manual();
     let stub = Stub::at_once(&clock, |_, _| Ok(reply(422, &[JSON], "{\"error\":\"Unknown place\"}")));
@@ -189,7 +224,8 @@ async fn a_filter_sees_the_body_of_a_stream() {
     let clock = Clock::manual();
     for (body, kept) in [("good", 1), ("bad", 0)] {
         let stub = Stub::at_once(&clock, move |_, _| Ok(reply(200, &[JPEG], body)));
-        let inat = offline(stub, &clock).filter(|answer| answer.text().is_ok_and(|text| text == "good")).build().unwrap();
+        let inat =
+            offline(stub, &clock).filter(|answer| answer.text().is_ok_and(|text| text == "good")).build().unwrap();
         let answer = inat.send(Request::get(PHOTO).stream()).await.unwrap();
         assert_eq!(answer.read().await.unwrap(), body);
         assert_eq!(entries(&inat), kept, "{body}");
@@ -234,7 +270,9 @@ fn a_hit_streams_too() {
 }
 
 fn real(sandbox: &Sandbox) -> blocking::Session {
-    waits(Session::builder().base_url(sandbox.url()).cache_in_memory().budget_in_memory().unlimited().read_whole(1 << 20))
+    waits(
+        Session::builder().base_url(sandbox.url()).cache_in_memory().budget_in_memory().unlimited().read_whole(1 << 20),
+    )
 }
 
 #[test]

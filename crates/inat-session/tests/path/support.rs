@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use inat_session::{
-    Chunks, Clock, Expiry, Fault, Incoming, Outgoing, Script, Sending, Session, SessionBuilder, Timeouts, Timestamp, Transport,
-    blocking,
+    Chunks, Clock, Expiry, Fault, Incoming, Outgoing, Script, Sending, Session, SessionBuilder, Timeouts, Timestamp,
+    Transport, blocking,
 };
 use tokio::sync::Semaphore;
 
@@ -26,7 +26,12 @@ pub fn secs(seconds: u64) -> Duration {
 
 /// A session without network, files and waiting, and without chance: the backoff has no jitter.
 pub fn offline(transport: impl Transport + 'static, clock: &Clock) -> SessionBuilder {
-    Session::builder().transport(transport).clock(clock.clone()).cache_in_memory().budget_in_memory().backoff_jitter(0.0)
+    Session::builder()
+        .transport(transport)
+        .clock(clock.clone())
+        .cache_in_memory()
+        .budget_in_memory()
+        .backoff_jitter(0.0)
 }
 
 pub fn waits(builder: SessionBuilder) -> blocking::Session {
@@ -90,7 +95,10 @@ impl Stub {
     }
 
     /// Answers come at once.
-    pub fn at_once(clock: &Clock, play: impl Fn(usize, &Seen) -> Result<Incoming, Fault> + Send + Sync + 'static) -> Self {
+    pub fn at_once(
+        clock: &Clock,
+        play: impl Fn(usize, &Seen) -> Result<Incoming, Fault> + Send + Sync + 'static,
+    ) -> Self {
         Self::new(clock, move |number, seen| {
             let answer = play(number, seen);
             Box::pin(async move { answer })
