@@ -1,6 +1,9 @@
 //! `inat serve`: the session behind a local port.
 
+use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use inat_gateway::{Config, Gateway, Upstream, serve, signalled};
@@ -17,17 +20,30 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 pub(super) fn run(args: ServeArgs, options: &Options, screen: Screen) -> Result<(), Failure> {
     // It has to live as long as the gateway that leads to it.
     let sandbox = if options.server.sandbox { Some(sandbox()?) } else { None };
+    let mut builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen);
+    if !args.upstream.is_empty() {
+        // What another server says of its bodies is between it and its clients.
+        builder = builder.check_json(false);
+    }
     let gateway_config = gateway_config(args, options, sandbox.as_ref())?;
-    let builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen);
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::files("no threads to serve with".to_owned(), error))?;
     runtime.block_on(async {
         let gateway = serve(gateway_config, builder).await.map_err(Failure::Gateway)?;
+        let mut told = pin!(signalled());
+        if is_over(told.as_mut()).await {
+            return Ok(());
+        }
         announce(&gateway, screen);
-        let drained = gateway.run_until(signalled()).await;
+        let drained = gateway.run_until(told).await;
         screen.say(&format!("stopped after {}", span(drained.took)));
         Ok(())
     })
+}
+
+/// Starts to listen for signals, before anybody is told that it serves. True when there was one at once.
+async fn is_over(mut told: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|context| Poll::Ready(told.as_mut().poll(context).is_ready())).await
 }
 
 fn announce(gateway: &Gateway, screen: Screen) {
@@ -44,7 +60,10 @@ fn gateway_config(args: ServeArgs, options: &Options, sandbox: Option<&Sandbox>)
     config.listen = args.listen;
     if let Some(sandbox) = sandbox {
         if !args.upstream.is_empty() {
-            return Err(Failure::usage("--sandbox and --upstream name two different servers", Some("leave one of them out")));
+            return Err(Failure::usage(
+                "--sandbox and --upstream name two different servers",
+                Some("leave one of them out"),
+            ));
         }
         config.upstreams = Upstream::api(sandbox.url()).map_err(Failure::Gateway)?;
     } else if !args.upstream.is_empty() {
