@@ -33,6 +33,16 @@ pub(crate) enum Wish {
     Offline,
 }
 
+/// Between two options that exclude each other, the one on the command line beats the one of the environment.
+pub(crate) fn settle(options: &mut Options, matches: &ArgMatches) {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match (typed("sandbox"), typed("base_url")) {
+        (true, false) => options.server.base_url = None,
+        (false, true) => options.server.sandbox = false,
+        _ => {}
+    }
+}
+
 /// A session set up as the options say.
 pub(crate) fn builder(options: &Options, purpose: Purpose) -> Result<SessionBuilder, Failure> {
     let mut builder = Session::builder().limits(limits(options));

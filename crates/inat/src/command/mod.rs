@@ -11,12 +11,14 @@ mod shell;
 use clap::ArgMatches;
 
 use crate::cli::{Cli, Command, RequestArgs};
+use crate::config as settings;
 use crate::failure::Failure;
 use crate::show::Screen;
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli, matches: &ArgMatches, screen: Screen) -> Result<(), Failure> {
-    let Cli { options, command } = cli;
+    let Cli { mut options, command } = cli;
+    settings::settle(&mut options, matches);
     let request = |method: &str, args: &RequestArgs| request::run(method, args, &options, matches, screen);
     match command {
         Command::Get(args) => request("GET", &args),
