@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use url::Url;
 
 use super::bucket::{self, Bucket};
@@ -233,15 +234,34 @@ impl Limiter {
         if let Some(front) = desk.turn.try_take() {
             return Ok(front);
         }
-        // Others are first. What they will need at least is clear already, and so is a wait that would be too long.
+        // Others are first. Stand in line before anything else, so that who comes first is served first.
         let ahead = desk.turn.waiting();
+        let mut place = std::pin::pin!(desk.turn.take(until));
+        let taken = match place.as_mut().now_or_never() {
+            Some(taken) => taken,
+            None => {
+                self.expect(desk, until, ahead, on_wait).await?;
+                place.await
+            }
+        };
+        taken.map_err(|until| Refusal::TooLong { until })
+    }
+
+    /// What those ahead will need at least is clear already, and so is a wait that would be too long.
+    async fn expect(
+        &self,
+        desk: &Arc<Desk>,
+        until: Option<Timestamp>,
+        ahead: u64,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<(), Refusal> {
         let limiter = self.clone();
         let expected = step(desk, move |desk, at_once| {
             desk.ledger.forecast(&limiter.ask(&desk.name, &desk.windows, until, at_once), ahead)
         });
         let expected = granted(expected.await?, self.0.clock.now())?;
         on_wait(&Wait { until: self.0.clock.now().plus(expected.wait), why: WaitReason::Turn(ahead + 1) });
-        desk.turn.take(until).await.map_err(|until| Refusal::TooLong { until })
+        Ok(())
     }
 
     fn ask<'a>(&self, bucket: &'a str, windows: &'a [Window], until: Option<Timestamp>, at_once: bool) -> Ask<'a> {
