@@ -21,7 +21,6 @@ pub(crate) enum Purpose {
     /// A command that ends.
     Once,
     /// A server that stays.
-    #[allow(dead_code, reason = "for `serve`")]
     Service,
 }
 

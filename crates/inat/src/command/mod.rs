@@ -5,6 +5,7 @@ mod cache;
 mod config;
 mod request;
 mod sandbox;
+mod serve;
 mod shell;
 
 use clap::ArgMatches;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches, screen: Screen) -> Result<(), 
         Command::Request(command) => request(&command.method, &command.args),
         Command::Cache { command } => cache::run(command, &options, screen),
         Command::Budget(args) => budget::run(args.json, &options, screen),
+        Command::Serve(args) => serve::run(args, &options, screen),
         Command::Sandbox(args) => sandbox::run(&args, screen),
         Command::Config { command } => config::run(&command, &options, matches, screen),
         Command::Completions { shell } => shell::completions(shell),

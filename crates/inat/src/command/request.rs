@@ -194,7 +194,7 @@ impl Asked<'_> {
     }
 
     fn show_plan(&self, plan: &Plan) -> Result<(), Failure> {
-        self.screen.say(&show::plan::lines(plan));
+        self.screen.say(&plan.to_string());
         if self.args.as_curl {
             Screen::print(plan.as_curl())?;
         }
