@@ -24,3 +24,8 @@ try:
 # source files that have grown beyond one idea
 sizes:
     @find crates -path '*/src/*' -name '*.rs' | xargs wc -l | sort -rn | awk '$1 > 400 && $2 != "total"'
+
+# feeds arbitrary bytes to the cache engine, then to preparing, for a minute each; needs a nightly toolchain and cargo-fuzz
+fuzz:
+    cargo +nightly fuzz run cache_policy -- -max_total_time=60
+    cargo +nightly fuzz run prepare -- -max_total_time=60

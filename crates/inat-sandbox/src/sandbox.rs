@@ -3,14 +3,14 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
 
 use tokio::sync::watch;
 
-use crate::{Config, Fault, Seen, Upload, origin, server, shared::Shared, shared::lock};
+use crate::{Config, Fault, Seen, Upload, clock::Clock, origin, server, shared::Shared, shared::lock};
 
 /// How long [`Sandbox::stop`] waits for the server's thread; open connections are dropped sooner.
 const STOP: Duration = Duration::from_secs(3);
@@ -23,7 +23,7 @@ pub struct Sandbox {
     addr: SocketAddr,
     url: String,
     stop: watch::Sender<bool>,
-    done: Option<mpsc::Receiver<()>>,
+    done: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl Sandbox {
@@ -50,7 +50,7 @@ impl Sandbox {
             // Nobody waits where the handle was leaked; that is fine.
             let _ = finished.send(());
         })?;
-        Ok(Self { shared, addr, url, stop, done: Some(done) })
+        Ok(Self { shared, addr, url, stop, done: Mutex::new(Some(done)) })
     }
 
     /// The address it listens on.
@@ -112,7 +112,7 @@ impl Sandbox {
     /// A JSON Web Token of this user as `/users/api_token` gives it, expiring that many seconds from now (negative: already expired).
     /// It is well formed but signed by nobody: the sandbox believes every token's `user_id` and `exp`.
     pub fn jwt(user_id: u64, expires_in_secs: i64) -> String {
-        origin::jwt(user_id, expires_in_secs, std::time::SystemTime::now())
+        origin::jwt(user_id, expires_in_secs, Clock::default().now())
     }
 
     /// The ids of the synthetic observations, ascending.
@@ -132,7 +132,7 @@ impl Sandbox {
 
     /// Takes an observation away. `false` where there was none.
     pub fn delete_observation(&self, id: u64) -> bool {
-        self.shared.origin.delete(id)
+        self.shared.origin.delete(id, self.shared.clock.now())
     }
 
     /// Adds an observation of this user and taxon, as if somebody had just uploaded it, and gives its id.
@@ -141,21 +141,21 @@ impl Sandbox {
     }
 
     /// Stops listening and drops open connections, within three seconds.
-    pub fn stop(mut self) {
+    pub fn stop(&self) {
         self.halt();
     }
 
     /// Serves until the process ends or the server fails: what the command does.
-    pub fn run_forever(mut self) {
-        if let Some(done) = self.done.take() {
+    pub fn run_forever(&self) {
+        if let Some(done) = lock(&self.done).take() {
             // An error means the thread is gone, which is the end as well.
             let _ = done.recv();
         }
     }
 
-    fn halt(&mut self) {
+    fn halt(&self) {
         let _ = self.stop.send(true);
-        if let Some(done) = self.done.take() {
+        if let Some(done) = lock(&self.done).take() {
             let _ = done.recv_timeout(STOP);
         }
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::transport::spawn;
+use crate::Clock;
+use crate::runtime::spawn;
 
 /// The tasks of a session that run in the background.
 #[derive(Clone, Debug, Default)]
@@ -24,14 +25,20 @@ impl Background {
     }
 
     /// Waits for every task, at most this long; what is not done by then is aborted.
-    pub(crate) async fn finish(&self, patience: Duration) {
+    pub(crate) async fn finish(&self, clock: &Clock, patience: Duration) {
         let tasks = std::mem::take(&mut *self.lock());
         if tasks.is_empty() {
             return;
         }
         let aborts: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
         // The wait runs where there is a timer, whatever executor `close` was called from.
-        let waiting = spawn(async move { tokio::time::timeout(patience, futures_util::future::join_all(tasks)).await.is_ok() });
+        let clock = clock.clone();
+        let waiting = spawn(async move {
+            tokio::select! {
+                _ = futures_util::future::join_all(tasks) => true,
+                () = clock.expire(patience) => false,
+            }
+        });
         let done = match waiting {
             Ok(waiting) => waiting.await.unwrap_or(false),
             Err(_) => false,

@@ -9,12 +9,11 @@ use serde::de::DeserializeOwned;
 use crate::builder::SessionBuilder;
 use crate::dry_run::Plan;
 use crate::limit::BucketReport;
-use crate::path::Stage;
 use crate::request::Request;
 use crate::response::Response;
+use crate::runtime::wait;
 use crate::session::{Cache, Sendable};
-use crate::transport::inside_async;
-use crate::{Error, Kind, Prepared};
+use crate::{Error, Prepared};
 
 /// A session whose methods wait. Cloning it is cheap, and clones share everything.
 ///
@@ -53,21 +52,13 @@ impl Session {
         &self.0
     }
 
-    /// Runs a future of the async session on this thread, unless this thread has other tasks to run.
-    fn wait<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        if inside_async() {
-            return Err(Error::new(Stage::Prepare, Kind::InsideAsync));
-        }
-        futures_executor::block_on(future)
-    }
-
     /// Sends a request along the whole path: cache, budget, network, retries, checks.
     ///
     /// # Errors
     /// See [`Kind`]. A status of 400 or above is an error too, unless the request says otherwise.
     #[doc(alias = "request")]
     pub fn send(&self, request: impl Into<Sendable>) -> Result<Response, Error> {
-        Self::wait(self.0.send(request))
+        wait(self.0.send(request))?
     }
 
     /// Sends a request, and reads the answer's JSON as the caller's type.
@@ -134,10 +125,7 @@ impl Session {
 
     /// Waits for work in the background (at most ten seconds), then closes the files.
     pub fn close(&self) -> Result<(), Error> {
-        Self::wait(async {
-            self.0.close().await;
-            Ok(())
-        })
+        wait(self.0.close())
     }
 }
 

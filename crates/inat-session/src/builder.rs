@@ -13,13 +13,13 @@ use url::Url;
 use crate::cache::Rules;
 use crate::event::{Event, Listener};
 use crate::limit::{Ledger, Limits};
+use crate::lookup::{Filter, KeyOf};
 use crate::prepare::Defaults;
-use crate::response::Response;
 use crate::retry::Backoff;
 use crate::session::{Core, Session};
 use crate::store::Store;
 use crate::transport::{RequestTimeout, Transport};
-use crate::{Clock, Error, Prepared, Token};
+use crate::{Clock, Error, Token};
 
 /// Sets a [`Session`] up. Every setting has a default that is right for iNaturalist; `build` opens no file and no connection.
 ///
@@ -60,6 +60,7 @@ use crate::{Clock, Error, Prepared, Token};
 /// ```
 #[doc(alias = "ClientSession")]
 #[must_use]
+#[allow(clippy::struct_excessive_bools, reason = "one field for each setting, and some settings are switches")]
 pub struct SessionBuilder {
     /// The first setting that was refused; `build` reports it.
     pub(crate) problem: Option<String>,
@@ -87,14 +88,6 @@ pub struct SessionBuilder {
     pub(crate) clock: Clock,
     pub(crate) listener: Listener,
 }
-
-/// Says whether an answer may be kept, and whether a kept one may be used.
-#[doc(alias = "filter_fn")]
-pub(crate) type Filter = Arc<dyn Fn(&Response) -> bool + Send + Sync>;
-
-/// Says what tells requests apart, instead of method, URL and body. The identity is added whatever it says.
-#[doc(alias = "key_fn")]
-pub(crate) type KeyOf = Arc<dyn Fn(&Prepared) -> String + Send + Sync>;
 
 /// Where something is kept.
 #[derive(Clone, Debug)]

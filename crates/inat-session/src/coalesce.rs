@@ -4,16 +4,17 @@
 //! for it has left, it is aborted. What must not be shared (an answer that is not to be kept, an error of the leader's own
 //! impatience) releases the others, who go on by themselves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::cache::Key;
 use crate::path::Stage;
-use crate::response::{Origin, Response};
-use crate::transport::spawn;
+use crate::response::Response;
+use crate::runtime::spawn;
 use crate::{Error, Kind};
 
 /// What tells twins: a hash over everything that shapes the request and its answer, identity included.
@@ -46,6 +47,33 @@ impl Drop for Flight {
     }
 }
 
+/// What is being renewed in the background.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Renewals(Arc<Mutex<HashSet<Key>>>);
+
+/// One renewal under way; the next may begin when this is dropped.
+pub(crate) struct Renewal {
+    all: Renewals,
+    key: Key,
+}
+
+impl Renewals {
+    /// `None` when one is under way.
+    pub(crate) fn begin(&self, key: Key) -> Option<Renewal> {
+        self.lock().insert(key).then(|| Renewal { all: self.clone(), key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.key);
+    }
+}
+
 enum Seat {
     Leader(Arc<Flight>),
     Follower(Arc<Flight>),
@@ -59,7 +87,9 @@ impl Flights {
     {
         loop {
             match self.board(twin, &start)? {
-                Seat::Leader(flight) => return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result),
+                Seat::Leader(flight) => {
+                    return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result);
+                }
                 Seat::Follower(flight) => match flight.landing().await {
                     Some(Landing { result, shared: true }) => return result.map(share),
                     Some(Landing { shared: false, .. }) => return alone(start()).await,
@@ -130,7 +160,7 @@ pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) 
 }
 
 fn share(mut response: Response) -> Response {
-    response.origin = Origin::Shared(Box::new(response.origin));
+    response.origin = response.origin.shared();
     response
 }
 

@@ -29,7 +29,9 @@ impl fmt::Display for Event {
 
 /// Who is told.
 #[derive(Clone, Default)]
-pub(crate) struct Listener(Option<Arc<dyn Fn(&Event) + Send + Sync>>);
+pub(crate) struct Listener(Option<Arc<Told>>);
+
+type Told = dyn Fn(&Event) + Send + Sync;
 
 impl Listener {
     pub(crate) fn new(listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {

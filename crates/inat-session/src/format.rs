@@ -1,15 +1,18 @@
 //! Requests and answers as text for people, in the reference's layout, with every secret masked.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName,
+};
 use http::{HeaderMap, header};
 
+use crate::Timestamp;
 use crate::dry_run::mask_body;
 use crate::prepare::{Payload, Prepared};
 use crate::response::{Expiry, Response};
 use crate::secret::{mask_header, mask_headers, mask_url};
-use crate::Timestamp;
 
 /// Fields that say nothing about iNaturalist's answer.
 const OMITTED: [HeaderName; 4] = [
@@ -18,6 +21,8 @@ const OMITTED: [HeaderName; 4] = [
     ACCESS_CONTROL_ALLOW_ORIGIN,
     header::X_CONTENT_TYPE_OPTIONS,
 ];
+
+// Writing to a `String` cannot fail, so what `write!` returns is dropped.
 
 /// A request as text: method and URL, fields, timeout, body.
 ///
@@ -30,24 +35,31 @@ const OMITTED: [HeaderName; 4] = [
 /// assert!(text.starts_with("Request: (DRY RUN)\nGET https://api.inaturalist.org/v1/taxa?q=monarch\n"));
 /// # Ok::<(), inat_session::Error>(())
 /// ```
+#[allow(clippy::cast_precision_loss, reason = "sizes for people, with two digits")]
 pub fn format_request(request: &Prepared, dry_run: bool, timeout: Option<Duration>) -> String {
     let marker = if dry_run { " (DRY RUN)" } else { "" };
-    let mut text = format!("Request:{marker}\n{} {}\n{}", request.method, mask_url(&request.url), mask_headers(&request.headers));
+    let mut text =
+        format!("Request:{marker}\n{} {}\n{}", request.method, mask_url(&request.url), mask_headers(&request.headers));
     if let Some(timeout) = timeout {
-        text.push_str(&format!("\ntimeout={}", timeout.as_secs_f64()));
+        let _ = write!(text, "\ntimeout={}", timeout.as_secs_f64());
     }
     match &request.payload {
         Payload::Empty => {}
-        Payload::Bytes(bytes) if is_text(bytes) => text.push_str(&format!("\n\n{}", mask_body(bytes))),
-        Payload::Bytes(bytes) => text.push_str(&format!("\n\n(non-JSON request body ({}))", size(bytes.len() as f64))),
+        Payload::Bytes(bytes) if is_text(bytes) => {
+            let _ = write!(text, "\n\n{}", mask_body(bytes));
+        }
+        Payload::Bytes(bytes) => {
+            let _ = write!(text, "\n\n(non-JSON request body ({}))", size(bytes.len() as f64));
+        }
         Payload::Multipart { fields, files } => {
-            text.push_str(&format!("\n\n(non-JSON request body ({} fields, {} files))", fields.len(), files.len()));
+            let _ = write!(text, "\n\n(non-JSON request body ({} fields, {} files))", fields.len(), files.len());
         }
     }
     text
 }
 
 /// An answer as text: where it came from, status, time, fields. The text of the body is added when the status is an error.
+#[allow(clippy::cast_precision_loss, reason = "sizes for people, with two digits")]
 pub fn format_response(response: &Response, now: Timestamp) -> String {
     let cached = match (response.is_from_cache(), response.expiry()) {
         (false, _) => "not cached".to_owned(),
@@ -59,16 +71,16 @@ pub fn format_response(response: &Response, now: Timestamp) -> String {
     if response.status().as_u16() >= 400
         && let Some(message) = response.error_message()
     {
-        text.push_str(&format!(" {message}"));
+        let _ = write!(text, " {message}");
     }
-    text.push_str(&format!("\nElapsed: {:.3}s", response.elapsed().as_secs_f64()));
+    let _ = write!(text, "\nElapsed: {:.3}s", response.elapsed().as_secs_f64());
     if !response.is_from_cache()
         && let Ok(body) = response.bytes()
     {
         let length = body.len() as f64;
         let seconds = response.elapsed().as_secs_f64();
         let rate = if seconds > 0.0 { length / seconds } else { length };
-        text.push_str(&format!("; received {} @ {}/s", size(length), size(rate)));
+        let _ = write!(text, "; received {} @ {}/s", size(length), size(rate));
     }
     let shown = fields(response.headers());
     if !shown.is_empty() {
@@ -84,7 +96,8 @@ fn fields(headers: &HeaderMap) -> String {
 }
 
 fn is_text(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() || std::str::from_utf8(bytes).is_ok_and(|text| text.contains('='))
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+        || std::str::from_utf8(bytes).is_ok_and(|text| text.contains('='))
 }
 
 /// `0:01:00`, as Python writes a `timedelta`.

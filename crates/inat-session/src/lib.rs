@@ -56,6 +56,7 @@ mod dry_run;
 mod error;
 mod event;
 mod format;
+mod human;
 pub mod limit;
 mod local;
 mod lookup;
@@ -65,6 +66,7 @@ mod prepare;
 mod request;
 mod response;
 mod retry;
+mod runtime;
 mod secret;
 mod session;
 pub mod store;
@@ -91,4 +93,6 @@ pub use session::{Cache, Sendable, Session};
 pub use timestamp::Timestamp;
 #[cfg(any(test, feature = "testing"))]
 pub use transport::Script;
-pub use transport::{Chunks, Fault, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport};
+pub use transport::{
+    Chunks, Fault, HttpTransport, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport,
+};

@@ -62,7 +62,7 @@ pub fn clear_cache() -> Result<u64, Error> {
 }
 
 /// The same for code that is not async.
-pub mod blocking {
+pub(crate) mod blocking {
     use serde_json::Value;
 
     use crate::blocking::Session;

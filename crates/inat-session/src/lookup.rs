@@ -10,13 +10,19 @@ pub(crate) use write::Written;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::Timestamp;
-use crate::builder::{Filter, KeyOf};
 use crate::cache::{self, Asked, Entry, Key, Lookup, MissReason, Rules};
 use crate::prepare::{Payload, Prepared};
+use crate::response::Response;
 use crate::store::{Store, StoreError, Stored};
+
+/// Says whether an answer may be kept, and whether a kept one may be used.
+pub(crate) type Filter = Arc<dyn Fn(&Response) -> bool + Send + Sync>;
+
+/// Says what tells requests apart, instead of method, URL and body. The identity counts whatever it says.
+pub(crate) type KeyOf = Arc<dyn Fn(&Prepared) -> String + Send + Sync>;
 
 /// The store with the rules by which it is used.
 pub(crate) struct Shelf {
@@ -77,9 +83,10 @@ impl Shelf {
 
     /// Notes whether an answer of this key was kept.
     pub(crate) fn note_shareable(&self, key: &Key, kept: bool) {
-        match kept {
-            true => drop(self.unshareable.remove(key)),
-            false => self.unshareable.insert(*key, ()),
+        if kept {
+            self.unshareable.remove(key);
+        } else {
+            self.unshareable.insert(*key, ());
         }
     }
 
@@ -142,7 +149,9 @@ impl Shelf {
     pub(crate) fn covers(&self, prepared: &Prepared) -> bool {
         let bypassed = self.rules.disabled || prepared.options.lifetime == Some(cache::Lifetime::DoNotCache);
         let keyless = matches!(prepared.payload, Payload::Multipart { .. });
-        !bypassed && !keyless && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
+        !bypassed
+            && !keyless
+            && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
     }
 
     pub(crate) fn key(&self, prepared: &Prepared) -> Key {
@@ -183,6 +192,11 @@ pub(crate) fn asked(prepared: &Prepared) -> Asked<'_> {
         freshness: prepared.options.freshness,
         lifetime: prepared.options.lifetime,
     }
+}
+
+/// Whether a status leads elsewhere (RFC 9110 §15.4).
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Whether a method changes nothing on the server (RFC 9110 §9.2.1).

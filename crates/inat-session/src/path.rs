@@ -8,8 +8,10 @@
 //! ```
 
 mod flight;
+mod metered;
 mod plan;
 mod redirect;
+mod reply;
 mod settle;
 mod stream;
 mod trip;
@@ -20,13 +22,14 @@ pub(crate) use plan::plan;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::Error;
 use crate::lookup::{Found, Question};
 use crate::prepare::Prepared;
 use crate::response::Response;
 use crate::retry::{Verdict, judge};
 use crate::session::{Core, Sendable};
-use crate::Error;
-use trip::{Reply, Trip};
+use reply::Reply;
+use trip::Trip;
 
 /// Sends a request, follows its redirects where it asks for that, and raises its status where it does not ask not to.
 pub(crate) async fn run(core: &Arc<Core>, request: Sendable) -> Result<Response, Error> {
@@ -53,23 +56,36 @@ async fn travel(trip: &Trip, prepared: Arc<Prepared>) -> Result<Response, Error>
     }
 }
 
-/// Asks the server until there is an answer, or nothing left to try: what one flight does.
+/// Asks the server, and where it fails, what is stored: what one flight does.
 async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Result<Response, Error> {
+    match ask_server(trip, prepared, &mut question).await {
+        Ok(response) => Ok(response),
+        Err(error) => settle::rescued(trip, prepared, &question).ok_or(error),
+    }
+}
+
+/// Asks the server until there is an answer, or nothing left to try.
+async fn ask_server(trip: &mut Trip, prepared: &Prepared, question: &mut Question) -> Result<Response, Error> {
     let body = upload::load(trip, prepared).await?;
     loop {
         trip.wait_for_slot(prepared).await?; // limit
-        let reply = trip.transmit(prepared, &question, &body).await; // transport
+        let reply = trip.transmit(prepared, question, &body).await?; // transport
         let reply = reply.validated(trip, prepared); // validate
+        settle::note(trip, prepared, &reply);
         let verdict = judge(&reply.outcome(trip.now()), &trip.tried(prepared), &trip.core().backoff, fastrand::f64()); // retry
         match (verdict, reply) {
-            (Verdict::Answer, Reply::Answered(arrived)) => match settle::arrived(trip, prepared, &question, arrived).await {
-                settle::Settled::Answer(response) => return Ok(*response), // store
-                settle::Settled::AskAgain => question.unconditional(),
-            },
-            (Verdict::Again { why, after, retry_after }, _) => trip.back_off(prepared, &why, after, retry_after).await?,
+            (Verdict::Answer, Reply::Answered(arrived)) => {
+                match settle::arrived(trip, prepared, question, arrived).await {
+                    settle::Settled::Answer(response) => return Ok(*response), // store
+                    settle::Settled::AskAgain => question.unconditional(),
+                }
+            }
+            (Verdict::Again { why, after, retry_after }, _) => {
+                trip.back_off(prepared, &why, after, retry_after).await?;
+            }
             (Verdict::Throttled { status, retry_after }, _) => trip.throttled(prepared, status, retry_after).await?,
             (Verdict::Blocked, _) => return Err(trip.blocked(prepared).await),
-            (Verdict::Answer | Verdict::GiveUp, reply) => return settle::failed(trip, prepared, &question, reply),
+            (Verdict::Answer | Verdict::GiveUp, reply) => return Err(settle::failure(trip, prepared, reply)),
         }
     }
 }

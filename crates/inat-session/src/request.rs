@@ -1,10 +1,12 @@
 //! A request as a plain value: tied to no client, sent by an async or a blocking session alike, and as often as you like.
 
+mod debug;
 mod id;
 mod options;
 mod param;
 mod upload;
 
+pub(crate) use debug::Pairs;
 pub use id::Id;
 pub use options::{Freshness, Options, TimeoutChoice};
 pub use param::Param;
@@ -31,7 +33,7 @@ use crate::cache::Lifetime;
 ///     .query("photos", true);
 /// assert_eq!(request.target, "observations");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Request {
     /// The method, e.g. `GET`. Any token of RFC 9110 §9.1 will do.
@@ -58,7 +60,7 @@ pub struct Request {
 }
 
 /// The body of a request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Body {
     /// None.
@@ -233,18 +235,19 @@ impl Request {
     /// Asks the server whether a stored answer is still good before using it, as F5 does in a browser.
     #[must_use]
     pub fn refresh(mut self) -> Self {
-        self.options.freshness = Freshness::Refresh;
+        self.options.freshness = self.options.freshness.or_only_if_cached(Freshness::Refresh);
         self
     }
 
     /// Asks the server anew and replaces whatever is stored, as Ctrl-F5 does in a browser.
     #[must_use]
     pub fn force_refresh(mut self) -> Self {
-        self.options.freshness = Freshness::ForceRefresh;
+        self.options.freshness = self.options.freshness.or_only_if_cached(Freshness::ForceRefresh);
         self
     }
 
-    /// Answers from the cache or not at all.
+    /// Answers from the cache or not at all. This beats [`Request::refresh`] and [`Request::force_refresh`], whichever is said
+    /// last.
     #[must_use]
     pub fn only_if_cached(mut self) -> Self {
         self.options.freshness = Freshness::OnlyIfCached;

@@ -2,6 +2,7 @@
 
 mod body;
 mod origin;
+mod status;
 
 pub use body::Reader;
 pub(crate) use body::{Arriving, Content};
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
+use crate::cache::MissReason;
 use crate::path::Stage;
 use crate::secret::{mask_headers, mask_url};
 use crate::{Error, Kind, Timestamp};
@@ -48,6 +50,7 @@ pub struct Response {
     pub(crate) received: Timestamp,
     pub(crate) elapsed: Duration,
     pub(crate) expiry: Expiry,
+    pub(crate) forwarded: Option<MissReason>,
 }
 
 /// The request an answer belongs to, as far as it may be shown.
@@ -55,6 +58,16 @@ pub struct Response {
 pub(crate) struct Sent {
     pub(crate) method: Method,
     pub(crate) url: Url,
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStored => f.write_str("not kept"),
+            Self::At(at) => write!(f, "good until {at}"),
+            Self::Never => f.write_str("good for ever"),
+        }
+    }
 }
 
 /// How long an answer stays good.
@@ -121,6 +134,17 @@ impl Response {
         self.origin.is_from_cache()
     }
 
+    /// Why the server had to be asked; `None` when it had not.
+    pub fn forwarded(&self) -> Option<MissReason> {
+        self.forwarded
+    }
+
+    /// The `Cache-Status` field that tells how this session's cache handled the request (RFC 9211), e.g.
+    /// `inat; hit; ttl=299` or `inat; fwd=stale; fwd-status=304; stored; ttl=300`.
+    pub fn cache_status(&self, now: Timestamp) -> String {
+        status::cache_status(self, now)
+    }
+
     /// How long it stays good.
     #[doc(alias = "expires")]
     pub fn expiry(&self) -> Expiry {
@@ -149,9 +173,9 @@ impl Response {
     pub fn bytes(&self) -> Result<&Bytes, Error> {
         match &self.content {
             Content::Whole(bytes) => Ok(bytes),
-            Content::Arriving(_) => {
-                Err(self.error(Kind::Decode("it is still arriving".to_owned())).with_hint("read it with `chunk` or `read`"))
-            }
+            Content::Arriving(_) => Err(self
+                .error(Kind::Decode("it is still arriving".to_owned()))
+                .with_hint("read it with `chunk` or `read`")),
         }
     }
 

@@ -9,8 +9,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use crate::cache::Identity;
-
 /// What stands in place of a secret.
 pub const MASK: &str = "[REDACTED]";
 
@@ -45,11 +43,6 @@ impl Token {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
-    }
-
-    /// Whose answers a request with this token gets.
-    pub(crate) fn identity(&self) -> Identity {
-        Identity::of_token(&self.0)
     }
 }
 
@@ -136,7 +129,7 @@ const SHOWN_HEADERS: [&str; 46] = [
 ];
 
 /// Whether a parameter or field of this name holds a secret.
-pub fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect();
     // `user[password]` and `oauth.client_secret` are the same secrets one level down.
     let last = plain.rsplit(['[', '.']).next().unwrap_or(&plain).trim_end_matches(']');
@@ -159,7 +152,7 @@ pub fn mask_url(url: &Url) -> String {
 }
 
 /// A query with the values of secret parameters masked, everything else as it was.
-pub fn mask_pairs(query: &str) -> String {
+pub(crate) fn mask_pairs(query: &str) -> String {
     let masked: Vec<String> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
@@ -173,7 +166,7 @@ pub fn mask_pairs(query: &str) -> String {
 }
 
 /// A header value as it may be shown: masked unless its name is known to be harmless. Locations are masked as URLs.
-pub fn mask_header(name: &HeaderName, value: &HeaderValue) -> String {
+pub(crate) fn mask_header(name: &HeaderName, value: &HeaderValue) -> String {
     if value.is_sensitive() || !SHOWN_HEADERS.contains(&name.as_str()) {
         return MASK.to_owned();
     }
@@ -190,12 +183,12 @@ pub fn mask_header(name: &HeaderName, value: &HeaderValue) -> String {
 }
 
 /// All fields, one `Name: value` a line, masked.
-pub fn mask_headers(headers: &HeaderMap) -> String {
+pub(crate) fn mask_headers(headers: &HeaderMap) -> String {
     headers.iter().map(|(name, value)| format!("{name}: {}", mask_header(name, value))).collect::<Vec<_>>().join("\n")
 }
 
 /// Masks the values of secret members in place, at any depth.
-pub fn mask_json(value: &mut Value) {
+pub(crate) fn mask_json(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
@@ -213,7 +206,7 @@ pub fn mask_json(value: &mut Value) {
 
 /// A text from elsewhere (an error of a library, a server's message) with what looks like a token masked: anything after
 /// `Bearer`, and JWTs wherever they stand.
-pub fn mask_text(text: &str) -> String {
+pub(crate) fn mask_text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut after_bearer = false;
     for (i, word) in text.split(' ').enumerate() {

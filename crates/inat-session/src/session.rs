@@ -88,10 +88,6 @@ impl Session {
         Self { core: Arc::new(core) }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.core
-    }
-
     /// Sends a request along the whole path: cache, budget, network, retries, checks.
     ///
     /// # Errors
@@ -146,7 +142,10 @@ impl Session {
     /// URL to it.
     #[doc(alias = "get_refresh_params")]
     pub fn refresh_params(&self, endpoint: &str) -> Result<Option<u32>, Error> {
-        self.core.limiter.refresh_version(endpoint).map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
+        self.core
+            .limiter
+            .refresh_version(endpoint)
+            .map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
     }
 
     /// The same request, made certain to get past every cache on the way.

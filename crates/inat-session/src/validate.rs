@@ -17,7 +17,13 @@ pub(crate) enum Soundness {
 }
 
 /// Checks a whole body against its fields.
-pub(crate) fn check(method: &Method, asked: &HeaderMap, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Soundness {
+pub(crate) fn check(
+    method: &Method,
+    asked: &HeaderMap,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Soundness {
     // A HEAD answer, a 204 or 304, or an empty body has nothing to be false about (original-behaviour D18).
     let bodiless = *method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     if bodiless || body.is_empty() {
@@ -48,10 +54,11 @@ fn essence(headers: &HeaderMap) -> String {
 
 fn accepts_html(asked: &HeaderMap) -> bool {
     let mut lines = asked.get_all(ACCEPT).iter().peekable();
-    lines.peek().is_none() || lines.any(|line| {
-        let line = String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase();
-        ["text/html", "text/*", "*/*"].iter().any(|range| line.contains(range))
-    })
+    lines.peek().is_none()
+        || lines.any(|line| {
+            let line = String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase();
+            ["text/html", "text/*", "*/*"].iter().any(|range| line.contains(range))
+        })
 }
 
 #[cfg(test)]
@@ -64,7 +71,13 @@ mod tests {
         let accept = |value| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(value))]);
         let of = |method, status: u16, media: &'static str, body: &str| {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
-            check(&method, &accept("application/json"), StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+            check(
+                &method,
+                &accept("application/json"),
+                StatusCode::from_u16(status).unwrap(),
+                &headers,
+                body.as_bytes(),
+            )
         };
         let json = "application/json; charset=utf-8";
         assert_eq!(of(Method::GET, 200, json, "{\"a\":1}"), Soundness::Sound);

@@ -1,10 +1,10 @@
-//! Identifications: three on each observation, the owner's first. Their ids follow from the observation's.
+//! Identifications: two on each observation, the owner's first. Their ids follow from the observation's.
 
 use serde_json::{Value, json};
 
 use super::{Observation, USERS, World, details, taxon_json::put, text, words::REMARKS};
 
-pub(crate) const IDENTIFICATIONS_EACH: u64 = 3;
+pub(crate) const IDENTIFICATIONS_EACH: u64 = 2;
 /// Keeps the ids apart from those of observations.
 const OFFSET: u64 = 100_000_000;
 
@@ -42,7 +42,7 @@ pub(crate) fn identification(world: &World, observation: &Observation, place: u6
     let user = world.identifier(observation, place);
     let at = observation.created + i64::try_from(place * 7_200 + dice.below(3_600)).unwrap_or(0) * i64::from(!own);
     let remark = (!own && dice.percent(30)).then(|| dice.pick(REMARKS, "Agreed."));
-    let nested = world.taxon_with_ancestors(taxon);
+    let nested = world.taxon_nested(taxon);
     let mut out = json!({
         "id": id,
         "uuid": dice.uuid(),

@@ -20,8 +20,8 @@ impl World {
         let mut dice = self.dice("observation json", one.id);
         let taxon = one.taxon.and_then(|id| self.taxa.get(id));
         let mut out = self.core(one, taxon, &mut dice);
-        extend(&mut out, self.when(one));
-        extend(&mut out, self.whereabouts(one, viewer, &mut dice));
+        extend(&mut out, when(one));
+        extend(&mut out, whereabouts(one, viewer, &mut dice));
         extend(&mut out, self.opinions(one, taxon, &mut dice));
         extend(&mut out, self.media(one));
         out
@@ -65,52 +65,6 @@ impl World {
             "project_observations": [],
             "preferences": { "prefers_community_taxon": null },
         })
-    }
-
-    fn when(&self, one: &Observation) -> Value {
-        let said = one.given.as_ref().and_then(|given| given.observed_on_string.clone());
-        json!({
-            "created_at": text(one.created),
-            "created_at_details": details(one.created),
-            "created_time_zone": "Etc/UTC",
-            "updated_at": text(one.updated),
-            "observed_on": one.observed.map(|at| of_day(day_of(at)).to_string()),
-            "observed_on_details": one.observed.map(details),
-            "observed_on_string": said.or_else(|| one.observed.map(text)),
-            "observed_time_zone": "Etc/UTC",
-            "time_observed_at": one.observed.map(text),
-            "time_zone_offset": "+00:00",
-        })
-    }
-
-    fn whereabouts(&self, one: &Observation, viewer: Viewer, dice: &mut Dice) -> Value {
-        let given = one.given.as_deref();
-        let accuracy =
-            given.and_then(|given| given.positional_accuracy).or_else(|| one.index.map(|_| 1 + dice.below(60)));
-        let blur = (dice.unit() * 0.2 - 0.1, dice.unit() * 0.2 - 0.1);
-        let shown = one.position.map(|(latitude, longitude)| {
-            if one.obscured { (latitude + blur.0, longitude + blur.1) } else { (latitude, longitude) }
-        });
-        let place = one.place.map(|place| place.display_name.to_owned());
-        let mut out = json!({
-            "location": shown.map(|position| location(position)),
-            "geojson": shown.map(point),
-            "mappable": shown.is_some(),
-            "obscured": one.obscured,
-            "geoprivacy": one.obscured.then_some("obscured"),
-            "taxon_geoprivacy": null,
-            "positional_accuracy": accuracy,
-            "public_positional_accuracy": if one.obscured { Some(28_000) } else { accuracy },
-            "map_scale": null,
-            "place_guess": given.and_then(|given| given.place_guess.clone()).or(place),
-            "place_ids": one.place.map(super::places::Place::ancestry).unwrap_or_default(),
-        });
-        if one.obscured && viewer.is_some_and(|viewer| viewer == one.user || viewer == TRUSTED) {
-            put(&mut out, "private_location", one.position.map(|position| location(position).into()));
-            put(&mut out, "private_geojson", one.position.map(point));
-            put(&mut out, "private_place_guess", one.place.map(|place| place.name.into()));
-        }
-        out
     }
 
     fn opinions(&self, one: &Observation, taxon: Option<&Taxon>, dice: &mut Dice) -> Value {
@@ -189,6 +143,54 @@ impl World {
             "flags": [],
         })
     }
+}
+
+fn when(one: &Observation) -> Value {
+    let said = one.given.as_ref().and_then(|given| given.observed_on_string.clone());
+    json!({
+        "created_at": text(one.created),
+        "created_at_details": details(one.created),
+        "created_time_zone": "Etc/UTC",
+        "updated_at": text(one.updated),
+        "observed_on": one.observed.map(|at| of_day(day_of(at)).to_string()),
+        "observed_on_details": one.observed.map(details),
+        "observed_on_string": said.or_else(|| one.observed.map(text)),
+        "observed_time_zone": "Etc/UTC",
+        "time_observed_at": one.observed.map(text),
+        "time_zone_offset": "+00:00",
+    })
+}
+
+fn whereabouts(one: &Observation, viewer: Viewer, dice: &mut Dice) -> Value {
+    let given = one.given.as_deref();
+    let accuracy = given.and_then(|given| given.positional_accuracy).or_else(|| one.index.map(|_| 1 + dice.below(60)));
+    let blur = (dice.unit() * 0.2 - 0.1, dice.unit() * 0.2 - 0.1);
+    let shown =
+        one.position.map(
+            |(latitude, longitude)| {
+                if one.obscured { (latitude + blur.0, longitude + blur.1) } else { (latitude, longitude) }
+            },
+        );
+    let place = one.place.map(|place| place.display_name.to_owned());
+    let mut out = json!({
+        "location": shown.map(location),
+        "geojson": shown.map(point),
+        "mappable": shown.is_some(),
+        "obscured": one.obscured,
+        "geoprivacy": one.obscured.then_some("obscured"),
+        "taxon_geoprivacy": null,
+        "positional_accuracy": accuracy,
+        "public_positional_accuracy": if one.obscured { Some(28_000) } else { accuracy },
+        "map_scale": null,
+        "place_guess": given.and_then(|given| given.place_guess.clone()).or(place),
+        "place_ids": one.place.map(super::places::Place::ancestry).unwrap_or_default(),
+    });
+    if one.obscured && viewer.is_some_and(|viewer| viewer == one.user || viewer == TRUSTED) {
+        put(&mut out, "private_location", one.position.map(|position| location(position).into()));
+        put(&mut out, "private_geojson", one.position.map(point));
+        put(&mut out, "private_place_guess", one.place.map(|place| place.name.into()));
+    }
+    out
 }
 
 fn location((latitude, longitude): (f64, f64)) -> String {

@@ -147,7 +147,7 @@ impl Taxa {
         let mut ids = free.into_iter();
         for number in 0.. {
             let (family, ending, noun) = FAMILIES[number % FAMILIES.len()];
-            let start = GENUS_STARTS[(number / FAMILIES.len()) % GENUS_STARTS.len()];
+            let (start, sense) = GENUS_STARTS[(number / FAMILIES.len()) % GENUS_STARTS.len()];
             let Some(genus_id) = ids.next() else { return };
             let genus = format!("{start}{ending}");
             self.add(seed, genus_id, Some(family), "genus", &genus, "");
@@ -157,7 +157,7 @@ impl Taxa {
                 let Some(id) = ids.next() else { return };
                 let place = usize::try_from(offset + species * 5).unwrap_or(0) % EPITHETS.len();
                 let (epithet, adjective) = EPITHETS[place];
-                let common = format!("{adjective} {start}{} {noun}", if noun.len() > 5 { "" } else { "d" });
+                let common = format!("{adjective} {sense} {noun}");
                 self.add(seed, id, Some(genus_id), "species", &format!("{genus} {epithet}"), &common);
             }
         }

@@ -29,6 +29,7 @@ impl World {
             "id": taxon.id,
             "default_photo": self.default_photo(taxon),
             "ancestor_ids": taxon.ancestors,
+            "vision": rank_level(taxon.rank) <= 20,
         });
         put(&mut out, "iconic_taxon_name", taxon.iconic.map(|(_, name)| name.into()));
         put(&mut out, "preferred_common_name", taxon.common.clone().map(Value::from));
@@ -41,13 +42,14 @@ impl World {
         let more = json!({
             "created_at": text(1_200_000_000 + i64::try_from(taxon.id % 90_000).unwrap_or(0) * 500),
             "endemic": false,
-            "introduced": taxon.id % 7 == 0,
-            "native": taxon.id % 7 != 0,
+            "introduced": taxon.id.is_multiple_of(7),
+            "native": !taxon.id.is_multiple_of(7),
             "threatened": taxon.id == 48662,
             "min_species_taxon_id": taxon.id,
             "min_species_ancestry": joined(&taxon.ancestors, ","),
             "photos_locked": false,
             "universal_search_rank": taxon.observations,
+            "place_ids": [1, 14, 18, 21, 48, 6712, 6793, 6883, 97394],
         });
         extend(&mut out, more);
         out
@@ -73,7 +75,7 @@ impl World {
             "taxon_photos": [{ "taxon_id": taxon.id, "photo": photo, "taxon": self.taxon_listed(taxon) }],
             "ancestors": self.ancestors(taxon),
             "children": children,
-            "conservation_statuses": statuses(taxon, &mut dice),
+            "conservation_statuses": statuses(self, taxon, &mut dice),
             "conservation_status": null,
             "listed_taxa_count": 1,
             "listed_taxa": [{
@@ -85,7 +87,6 @@ impl World {
                 "list": { "id": 313_166, "title": "North America Check List" },
             }],
             "wikipedia_summary": format!("<i><b>{}</b></i>, the {common}, is a {} of the sandbox.", taxon.name, taxon.rank),
-            "vision": rank_level(taxon.rank) <= 20,
         });
         extend(&mut out, more);
         out
@@ -110,7 +111,7 @@ impl World {
     }
 }
 
-fn statuses(taxon: &Taxon, dice: &mut Dice) -> Value {
+fn statuses(world: &World, taxon: &Taxon, dice: &mut Dice) -> Value {
     if taxon.id != 48662 && !dice.percent(10) {
         return json!([]);
     }
@@ -128,6 +129,11 @@ fn statuses(taxon: &Taxon, dice: &mut Dice) -> Value {
         "geoprivacy": "open",
         "updater_id": 1,
         "created_at": text(1_500_000_000),
+        "updated_at": text(1_600_000_000),
+        "place": { "id": 97394, "name": "North America", "display_name": "North America", "admin_level": -10,
+            "ancestor_place_ids": [97394] },
+        "user": world.user(1),
+        "updater": world.user(1),
     }])
 }
 

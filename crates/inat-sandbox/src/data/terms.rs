@@ -43,6 +43,7 @@ pub(crate) fn controlled_terms(ancestors: Option<&[u64]>) -> Vec<Value> {
                 "uuid": uuid(u128::from(*id) << 50),
                 "values": values,
                 "taxon_ids": taxa,
+                "excepted_taxon_ids": [],
                 "label": label,
             })
         })

@@ -31,12 +31,24 @@ pub(crate) const EPITHETS: &[(&str, &str)] = &[
     ("grandis", "Giant"),
     ("pygmaea", "Pygmy"),
     ("elegans", "Elegant"),
-    ("obscura", "Dusky"),
+    ("obscura", "Shadowy"),
 ];
 
-pub(crate) const GENUS_STARTS: &[&str] = &[
-    "Calli", "Melano", "Xantho", "Erio", "Lepto", "Micro", "Phyllo", "Chryso", "Eury", "Ortho", "Platy", "Steno",
-    "Thamno",
+/// Starts of genus names with their English sense.
+pub(crate) const GENUS_STARTS: &[(&str, &str)] = &[
+    ("Calli", "Fair"),
+    ("Melano", "Dusky"),
+    ("Xantho", "Yellow"),
+    ("Erio", "Woolly"),
+    ("Lepto", "Slender"),
+    ("Micro", "Dwarf"),
+    ("Phyllo", "Leaf"),
+    ("Chryso", "Gilded"),
+    ("Eury", "Broad"),
+    ("Ortho", "Straight"),
+    ("Platy", "Flat"),
+    ("Steno", "Narrow"),
+    ("Thamno", "Thicket"),
 ];
 
 /// A family to fill: its taxon id, the ending of its genera, the noun of its common names.

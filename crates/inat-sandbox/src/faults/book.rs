@@ -26,13 +26,13 @@ impl Book {
         self.scripts.clear();
     }
 
-    pub(crate) fn choose(&mut self, seen: &Seen, rates: &[(Fault, f64)], seed: u64) -> Option<Fault> {
+    pub(crate) fn choose(&mut self, seen: &Seen, chances: &[(Fault, f64)], world: u64) -> Option<Fault> {
         let script =
             self.scripts.iter_mut().find(|(prefix, left)| !left.is_empty() && seen.target.starts_with(prefix.as_str()));
         if let Some(fault) = script.and_then(|(_, left)| left.pop_front()) {
             return Some(fault).filter(|fault| *fault != Fault::Pass);
         }
-        self.asked_for(seen).or_else(|| self.draw(seen, rates, seed))
+        self.asked_for(seen).or_else(|| self.draw(seen, chances, world))
     }
 
     /// `X-Sandbox-Fault: 503*2` asks for the fault on the first two requests for this target only, so that a retry succeeds.
@@ -54,13 +54,13 @@ impl Book {
         (*count <= times).then_some(fault)
     }
 
-    fn draw(&mut self, seen: &Seen, rates: &[(Fault, f64)], seed: u64) -> Option<Fault> {
-        if rates.is_empty() || seen.target.starts_with("/__sandbox/") {
+    fn draw(&mut self, seen: &Seen, chances: &[(Fault, f64)], world: u64) -> Option<Fault> {
+        if chances.is_empty() || seen.target.starts_with("/__sandbox/") {
             return None;
         }
         self.drawn += 1;
-        let mut left = Dice::new(seed, "fault", self.drawn).unit();
-        for (fault, rate) in rates {
+        let mut left = Dice::new(world, "fault", self.drawn).unit();
+        for (fault, rate) in chances {
             if left < *rate {
                 return Some(fault.clone()).filter(|fault| *fault != Fault::Pass);
             }

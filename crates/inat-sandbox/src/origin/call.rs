@@ -184,6 +184,11 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// A record as its version gives it: v1 whole, v2 the fields asked for and the key.
+    pub(crate) fn select(&self, key: &str, record: Value) -> Value {
+        if self.is_v2() { self.fields.select(key, &record) } else { record }
+    }
+
     pub(crate) fn is_v2(&self) -> bool {
         self.version == Version::V2
     }

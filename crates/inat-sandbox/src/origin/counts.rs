@@ -36,7 +36,7 @@ impl Origin {
             .iter()
             .filter_map(|(id, count)| {
                 let taxon = self.world.taxon_listed(self.world.taxa.get(*id)?);
-                Some(json!({ "count": count, "taxon": self.taxon_fields(call, taxon) }))
+                Some(json!({ "count": count, "taxon": call.select("id", taxon) }))
             })
             .collect();
         Ok(Reply::page(ranked.len(), paging, results).lasting(lifetime(call)))
@@ -62,7 +62,7 @@ impl Origin {
                 "user_id": user,
                 "observation_count": count,
                 "species_count": species.get(user).map_or(0, BTreeSet::len),
-                "user": self.user_fields(call, self.world.user(*user)),
+                "user": call.select("id", self.world.user(*user)),
             })
         });
         Ok(Reply::page(total, paging, results.collect()).lasting(lifetime(call)))
@@ -86,7 +86,7 @@ impl Origin {
         let results = paging
             .slice(&ranked)
             .iter()
-            .map(|(user, count)| json!({ "user_id": user, "count": count, "user": self.user_fields(call, self.world.user(*user)) }));
+            .map(|(user, count)| json!({ "user_id": user, "count": count, "user": call.select("id", self.world.user(*user)) }));
         Ok(Reply::page(total, paging, results.collect()).lasting(lifetime(call)))
     }
 

@@ -119,7 +119,7 @@ impl Filter {
                 one.place.is_some_and(|place| place.ancestry().iter().any(|id| wanted.contains(id)))
             })
             // Every project holds a twentieth of everything.
-            && self.projects.as_ref().is_none_or(|projects| projects.iter().any(|project| (one.id / 3 + project) % 20 == 0))
+            && self.projects.as_ref().is_none_or(|projects| projects.iter().any(|project| (one.id / 3 + project).is_multiple_of(20)))
             && self.bounds.is_none_or(inside)
     }
 

@@ -1,4 +1,4 @@
-//! What Express and its middleware add to every reply: date, CORS, weak ETag, `Vary`, 304, gzip.
+//! What Express and its middleware add to every reply: date, CORS, weak `ETag`, `Vary`, 304, gzip.
 
 use std::{io::Write, time::SystemTime};
 

@@ -1,6 +1,6 @@
 //! Identifications, which can be searched in v1 only.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Origin,
@@ -9,7 +9,7 @@ use super::{
     reply::{Refusal, Reply},
     taxa::ids_in_path,
 };
-use crate::data::{IDENTIFICATIONS_EACH, Observation, identification, identification_id, identification_place};
+use crate::data::{IDENTIFICATIONS_EACH, Observation, extend, identification, identification_id, identification_place};
 
 /// By id there is no limit on the ids, only on the answer: the first 30.
 const SHOWN: usize = 30;
@@ -74,8 +74,13 @@ impl Origin {
     fn identification_with_observation(&self, call: &Call<'_>, one: &Observation, place: u64) -> Option<Value> {
         let mut value = identification(&self.world, one, place)?;
         if let Some(fields) = value.as_object_mut() {
+            if let Some(taxon) = one.taxon.and_then(|id| self.world.taxa.get(id)) {
+                fields.insert("taxon".to_owned(), self.world.taxon_with_ancestors(taxon));
+            }
             fields.insert("current_taxon".to_owned(), true.into());
-            fields.insert("observation".to_owned(), self.world.observation_json(one, call.viewer()));
+            let mut observation = self.world.observation_json(one, call.viewer());
+            extend(&mut observation, json!({ "user_id": one.user }));
+            fields.insert("observation".to_owned(), observation);
         }
         Some(value)
     }

@@ -63,7 +63,7 @@ impl Origin {
 
     pub(super) fn shown_as(&self, call: &Call<'_>, one: &Observation) -> Value {
         let record = self.world.observation_json(one, call.viewer());
-        if call.is_v2() { call.fields.select("uuid", &record) } else { record }
+        call.select("uuid", record)
     }
 
     /// Calls back with every observation there is now that the filter lets through, by ascending id.

@@ -29,10 +29,12 @@ impl Origin {
         ids.retain(|id| {
             let project = self.project(*id);
             let title = project["title"].as_str().unwrap_or_default();
-            let place = call.get("place_id").is_none_or(|place| project["place_id"].to_string() == place);
+            let place = call
+                .get("place_id")
+                .is_none_or(|place| place.parse().is_ok_and(|place: u64| project["place_id"] == place));
             call.get("q").is_none_or(|term| has_word(title, term)) && place
         });
-        let results = paging.slice(&ids).iter().map(|id| self.project_fields(call, self.project(*id))).collect();
+        let results = paging.slice(&ids).iter().map(|id| call.select("id", self.project(*id))).collect();
         Ok(Reply::page(ids.len(), paging, results).lasting(lifetime))
     }
 
@@ -43,7 +45,7 @@ impl Origin {
             return Err(Refusal::new(422, "Too many IDs"));
         }
         let known = ids.iter().filter_map(|id| self.find_project(id, call.is_v2()));
-        let found: Vec<Value> = known.map(|id| self.project_fields(call, self.project(id))).collect();
+        let found: Vec<Value> = known.map(|id| call.select("id", self.project(id))).collect();
         Ok(Reply::shown(call, found.len().max(1), found))
     }
 
@@ -61,10 +63,6 @@ impl Origin {
 
     fn project(&self, id: u64) -> Value {
         lock(&self.writes).projects.get(&id).cloned().unwrap_or_else(|| self.world.project(id))
-    }
-
-    fn project_fields(&self, call: &Call<'_>, record: Value) -> Value {
-        if call.is_v2() { call.fields.select("id", &record) } else { record }
     }
 
     pub(super) fn create_project(&self, call: &Call<'_>) -> Result<Reply, Refusal> {

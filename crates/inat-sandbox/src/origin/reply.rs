@@ -37,6 +37,7 @@ impl Reply {
         Self { status: answer.status, body: Body::Ready(answer), lifetime: Lifetime::Unsaid }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "every caller has just made them")]
     pub(crate) fn page(total: usize, paging: Paging, results: Vec<Value>) -> Self {
         Self::json(
             json!({ "total_results": total, "page": paging.page, "per_page": paging.per_page, "results": results }),

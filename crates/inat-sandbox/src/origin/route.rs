@@ -74,7 +74,7 @@ impl Origin {
             ["users", "autocomplete"] => self.users_autocomplete(call),
             ["users", id] => self.user_by_id(call, id),
             ["search"] => self.search(call),
-            ["controlled_terms"] => self.terms(call),
+            ["controlled_terms"] => Self::terms(call),
             ["controlled_terms", "for_taxon"] => self.terms_for_taxon(call),
             _ => Ok(Reply::ready(Refusal::no_route(call))),
         }

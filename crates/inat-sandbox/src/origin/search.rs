@@ -20,7 +20,7 @@ impl Origin {
             if let Some(fields) = record.as_object_mut() {
                 fields.insert("matched_term".to_owned(), matched.into());
             }
-            let record = if call.is_v2() { call.fields.select("id", &record) } else { record };
+            let record = call.select("id", record);
             #[allow(clippy::cast_precision_loss, reason = "a made-up score")]
             let score = 10.0 - found.len() as f64 / 100.0;
             found.push(json!({ "score": score, "type": kind, "matches": [matched], "record": record }));

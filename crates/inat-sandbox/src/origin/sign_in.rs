@@ -22,7 +22,7 @@ impl Origin {
             }
             Identity::Anonymous | Identity::Unusable => {
                 if call.seen.header("accept").is_some_and(|accept| accept.contains("json")) {
-                    return refuse(401, json!({ "error": "You need to sign in or sign up before continuing." }));
+                    return refuse(401, &json!({ "error": "You need to sign in or sign up before continuing." }));
                 }
                 Answer::html(302, "<html><body>You are being <a href=\"/login\">redirected</a>.</body></html>")
                     .header("Location", "/login")
@@ -35,7 +35,7 @@ impl Origin {
         let Some(back) = call.get("redirect_uri").filter(|back| !back.contains(['\r', '\n'])) else {
             return refuse(
                 400,
-                json!({ "error": "invalid_request", "error_description": "Missing required parameter: redirect_uri." }),
+                &json!({ "error": "invalid_request", "error_description": "Missing required parameter: redirect_uri." }),
             );
         };
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -53,7 +53,7 @@ impl Origin {
         if get("client_id").is_none_or(|client| client.is_empty() || client == "wrong") {
             let text = "Client authentication failed due to unknown client, no client authentication included, or unsupported \
                 authentication method.";
-            return refuse(401, json!({ "error": "invalid_client", "error_description": text }));
+            return refuse(401, &json!({ "error": "invalid_client", "error_description": text }));
         }
         let granted = match get("grant_type") {
             Some("password") => {
@@ -64,14 +64,14 @@ impl Origin {
             _ => {
                 return refuse(
                     400,
-                    json!({ "error": "unsupported_grant_type", "error_description": "The authorization grant type is not supported by the authorization server." }),
+                    &json!({ "error": "unsupported_grant_type", "error_description": "The authorization grant type is not supported by the authorization server." }),
                 );
             }
         };
         if !granted {
             let text = "The provided authorization grant is invalid, expired, revoked, does not match the redirection URI used in the \
                 authorization request, or was issued to another client.";
-            return refuse(400, json!({ "error": "invalid_grant", "error_description": text }));
+            return refuse(400, &json!({ "error": "invalid_grant", "error_description": text }));
         }
         let token = json!({ "access_token": access_token(1), "token_type": "Bearer", "scope": "write login",
             "created_at": unix_seconds(call.now) });
@@ -79,8 +79,8 @@ impl Origin {
     }
 }
 
-fn refuse(status: u16, body: Value) -> Answer {
-    let mut answer = Answer::json(&body);
+fn refuse(status: u16, body: &Value) -> Answer {
+    let mut answer = Answer::json(body);
     answer.status = status;
     answer
 }

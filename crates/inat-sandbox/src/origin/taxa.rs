@@ -28,7 +28,7 @@ impl Origin {
         let only_id = call.flag("only_id") == Some(true);
         let results = paging.slice(&found).iter().map(|taxon| {
             let record = if only_id { serde_json::json!({ "id": taxon.id }) } else { self.listed(taxon, term) };
-            self.taxon_fields(call, record)
+            call.select("id", record)
         });
         Ok(Reply::page(found.len(), paging, results.collect()).lasting(Lifetime::Seconds(300)))
     }
@@ -40,11 +40,8 @@ impl Origin {
             None => Vec::new(),
         };
         found.sort_by_key(|taxon| std::cmp::Reverse((taxon.observations, taxon.id)));
-        let results: Vec<Value> = paging
-            .slice(&found)
-            .iter()
-            .map(|taxon| self.taxon_fields(call, self.listed(taxon, call.get("q"))))
-            .collect();
+        let results: Vec<Value> =
+            paging.slice(&found).iter().map(|taxon| call.select("id", self.listed(taxon, call.get("q")))).collect();
         Ok(Reply::page(found.len(), paging, results).lasting(Lifetime::Seconds(120)))
     }
 
@@ -56,12 +53,12 @@ impl Origin {
         let found: Vec<Value> = ids
             .iter()
             .filter_map(|id| self.world.taxa.get(*id))
-            .map(|taxon| self.taxon_fields(call, self.world.taxon_shown(taxon)))
+            .map(|taxon| call.select("id", self.world.taxon_shown(taxon)))
             .collect();
         Ok(Reply::shown(call, 30, found))
     }
 
-    pub(super) fn terms(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+    pub(super) fn terms(call: &Call<'_>) -> Result<Reply, Refusal> {
         let paging = call.paging(30, 200)?;
         let terms = controlled_terms(None);
         Ok(Reply::page(terms.len(), paging, terms))
@@ -84,10 +81,6 @@ impl Origin {
             fields.insert("matched_term".to_owned(), matched.cloned().into());
         }
         record
-    }
-
-    pub(super) fn taxon_fields(&self, call: &Call<'_>, record: Value) -> Value {
-        if call.is_v2() { call.fields.select("id", &record) } else { record }
     }
 }
 

@@ -1,7 +1,5 @@
 //! People.
 
-use serde_json::Value;
-
 use super::{
     Origin,
     call::Call,
@@ -17,7 +15,7 @@ impl Origin {
             fields.insert("email".to_owned(), format!("{}@example.org", self.world.login(user)).into());
             fields.insert("locale".to_owned(), "en".into());
         }
-        Ok(Reply::shown(call, 1, vec![self.user_fields(call, record)]))
+        Ok(Reply::shown(call, 1, vec![call.select("id", record)]))
     }
 
     pub(super) fn user_by_id(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
@@ -29,7 +27,7 @@ impl Origin {
                     let count = self.world.dice("annotated", user).skewed(9_000);
                     fields.insert("annotated_observations_count".to_owned(), count.into());
                 }
-                Ok(Reply::shown(call, 1, vec![self.user_fields(call, record)]))
+                Ok(Reply::shown(call, 1, vec![call.select("id", record)]))
             }
             None => Err(Refusal::new(404, "Not Found")),
         }
@@ -39,16 +37,12 @@ impl Origin {
         let paging = call.paging(5, 100)?;
         let term = call.get("q").unwrap_or_default().to_lowercase();
         let found: Vec<u64> = (1..=USERS).filter(|user| !term.is_empty() && self.user_matches(*user, &term)).collect();
-        let results = paging.slice(&found).iter().map(|user| self.user_fields(call, self.world.user(*user))).collect();
+        let results = paging.slice(&found).iter().map(|user| call.select("id", self.world.user(*user))).collect();
         Ok(Reply::page(found.len(), paging, results))
     }
 
     pub(super) fn user_matches(&self, user: u64, term: &str) -> bool {
         let name = || self.world.real_name(user).is_some_and(|name| name.to_lowercase().starts_with(term));
         self.world.login(user).starts_with(term) || name()
-    }
-
-    pub(super) fn user_fields(&self, call: &Call<'_>, record: Value) -> Value {
-        if call.is_v2() { call.fields.select("id", &record) } else { record }
     }
 }

@@ -50,7 +50,7 @@ impl Origin {
     pub(super) fn create_observation(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let user = call.required()?;
         let given = body(call, "observation")?;
-        self.check(call, &given)?;
+        check(call, &given)?;
         let uuid = given.get("uuid").and_then(Value::as_str).map(str::to_owned);
         if let Some(known) = uuid.as_deref().and_then(|uuid| self.find_uuid(uuid)) {
             return self.change(call, user, known, &given);
@@ -61,17 +61,16 @@ impl Origin {
             // Two requests with one uuid may arrive at once: only the first creates.
             let raced =
                 uuid.as_ref().and_then(|uuid| writes.by_uuid.get(uuid)).and_then(|id| writes.changed.get(id)).cloned();
-            match raced {
-                Some(one) => one,
-                None => {
-                    let mut one = blank(writes.next_id(), user, at);
-                    apply(&self.world, &mut one, &given);
-                    let uuid = one.uuid(&self.world);
-                    writes.by_uuid.insert(uuid, one.id);
-                    writes.changed.insert(one.id, one.clone());
-                    writes.created += 1;
-                    one
-                }
+            if let Some(one) = raced {
+                one
+            } else {
+                let mut one = blank(writes.next_id(), user, at);
+                apply(&self.world, &mut one, &given);
+                let uuid = one.uuid(&self.world);
+                writes.by_uuid.insert(uuid, one.id);
+                writes.changed.insert(one.id, one.clone());
+                writes.created += 1;
+                one
             }
         };
         Ok(self.written(call, &one))
@@ -81,7 +80,7 @@ impl Origin {
         let user = call.required()?;
         let one = self.named(&json!(id)).ok_or_else(|| Refusal::new(404, "Not Found"))?;
         let given = body(call, "observation")?;
-        self.check(call, &given)?;
+        check(call, &given)?;
         self.change(call, user, one, &given)
     }
 
@@ -123,18 +122,6 @@ impl Origin {
         if call.is_v2() { Reply::page(1, Paging { page: 1, per_page: 1 }, vec![record]) } else { Reply::json(record) }
     }
 
-    fn check(&self, call: &Call<'_>, given: &Map<String, Value>) -> Result<(), Refusal> {
-        let day = observed_text(given).and_then(|text| text.get(..10)?.parse::<Date>().ok());
-        if day.is_some_and(|day| day > today(call.now)) {
-            return Err(Refusal::rails(422, json!({ "errors": [["Observed on can't be in the future"]] })));
-        }
-        let out = |name: &str, most: f64| number(given, name).is_some_and(|degrees| degrees.abs() > most);
-        if out("latitude", 90.0) || out("longitude", 180.0) {
-            return Err(Refusal::rails(422, json!({ "errors": [["Latitude and longitude must be on Earth"]] })));
-        }
-        Ok(())
-    }
-
     pub(super) fn keep(&self, one: Observation) {
         lock(&self.writes).changed.insert(one.id, one);
     }
@@ -156,10 +143,10 @@ impl Origin {
         true
     }
 
-    pub(crate) fn delete(&self, id: u64) -> bool {
+    pub(crate) fn delete(&self, id: u64, now: SystemTime) -> bool {
         match self.find(id) {
             Some(one) => {
-                self.remove(&one, SystemTime::now());
+                self.remove(&one, now);
                 true
             }
             None => false,
@@ -175,6 +162,18 @@ impl Origin {
         self.keep(one);
         id
     }
+}
+
+fn check(call: &Call<'_>, given: &Map<String, Value>) -> Result<(), Refusal> {
+    let day = observed_text(given).and_then(|text| text.get(..10)?.parse::<Date>().ok());
+    if day.is_some_and(|day| day > today(call.now)) {
+        return Err(Refusal::rails(422, json!({ "errors": [["Observed on can't be in the future"]] })));
+    }
+    let out = |name: &str, most: f64| number(given, name).is_some_and(|degrees| degrees.abs() > most);
+    if out("latitude", 90.0) || out("longitude", 180.0) {
+        return Err(Refusal::rails(422, json!({ "errors": [["Latitude and longitude must be on Earth"]] })));
+    }
+    Ok(())
 }
 
 fn blank(id: u64, user: u64, at: i64) -> Observation {

@@ -78,6 +78,7 @@ fn parse(buffer: &mut BytesMut) -> Result<Option<Received>, Trouble> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let length = match request.parse(buffer) {
+        Ok(httparse::Status::Complete(length)) if length > HEAD => return Err(Trouble::Refuse(431)),
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(Trouble::Refuse(431)),
@@ -164,7 +165,7 @@ async fn chunked(stream: &mut TcpStream, buffer: &mut BytesMut) -> Result<Bytes,
             match httparse::parse_chunk_size(buffer) {
                 Ok(httparse::Status::Complete(found)) => break found,
                 Ok(httparse::Status::Partial) if buffer.len() <= CHUNK_LINE => {
-                    fill(stream, buffer, buffer.len() + 1).await?
+                    fill(stream, buffer, buffer.len() + 1).await?;
                 }
                 _ => return Err(Trouble::Refuse(400)),
             }

@@ -70,7 +70,10 @@ impl SessionBuilder {
     }
 
     /// Several [`SessionBuilder::expire_url`] in order.
-    pub fn urls_expire_after<P: AsRef<str>, L: Into<Lifetime>>(self, patterns: impl IntoIterator<Item = (P, L)>) -> Self {
+    pub fn urls_expire_after<P: AsRef<str>, L: Into<Lifetime>>(
+        self,
+        patterns: impl IntoIterator<Item = (P, L)>,
+    ) -> Self {
         patterns.into_iter().fold(self, |builder, (pattern, lifetime)| builder.expire_url(pattern.as_ref(), lifetime))
     }
 

@@ -57,6 +57,14 @@ impl<'a> NoneOf<'a> {
         })
     }
 
+    /// Whether it names this tag and no other.
+    pub(crate) fn names_only(&self, tag: Tag<'_>) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Tags(tags) => !tags.is_empty() && tags.iter().all(|own| own.matches_weakly(tag)),
+        }
+    }
+
     pub(crate) fn names(&self, tag: Tag<'_>) -> bool {
         match self {
             Self::Any => true,
@@ -101,7 +109,9 @@ pub(crate) fn to_validate(asked: &Asked<'_>, candidates: &[&Arc<Entry>], selecte
         }
     }
     if !tags.is_empty() {
-        tags.extend(asked.headers.get_all(header::IF_NONE_MATCH).iter().map(|line| line.as_bytes().trim_ascii()));
+        let own = asked.headers.get_all(header::IF_NONE_MATCH).iter().map(|line| line.as_bytes().trim_ascii());
+        tags.extend(own.filter(|line| !line.is_empty()));
+        tags.dedup();
         if let Ok(list) = HeaderValue::from_bytes(&tags.join(&b", "[..])) {
             conditions.insert(header::IF_NONE_MATCH, list);
         }

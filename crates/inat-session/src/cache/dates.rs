@@ -17,13 +17,26 @@ pub(crate) fn parse(text: &[u8], now: Timestamp) -> Option<Timestamp> {
     let (year, month, day, time) = imf_fixdate(&text).or_else(|| rfc850(&text, now)).or_else(|| asctime(&text))?;
     let (hour, minute, second) = time_of_day(time)?;
     let moment = civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    Some(Timestamp::from_secs(TimeZone::UTC.to_timestamp(moment).ok()?.as_second()))
+    Some(Timestamp::from_secs(seconds_since_epoch(moment)))
 }
 
 /// Writes a date as IMF-fixdate; `None` for years a date cannot have.
 pub(crate) fn format(at: Timestamp) -> Option<String> {
     let moment = jiff::Timestamp::from_second(at.as_secs()).ok()?.to_zoned(TimeZone::UTC);
     (0..=9999).contains(&moment.year()).then(|| moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+/// Counted by hand, because `jiff::Timestamp` ends a day before `Fri, 31 Dec 9999 23:59:59 GMT`, which servers do send.
+fn seconds_since_epoch(moment: civil::DateTime) -> i64 {
+    // Years begin in March here, so that the leap day is the last of its year.
+    let (year, month) = (i64::from(moment.year()), i64::from(moment.month()));
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + i64::from(moment.day()) - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    // 0000-03-01 is 719,468 days before the epoch.
+    let days = year * 365 + leap_days + day_of_year - 719_468;
+    let time = moment.time();
+    days * 86_400 + i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second())
 }
 
 type Found<'a> = (i16, i8, i8, &'a str);
@@ -105,6 +118,20 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes(), NOW), Some(Timestamp::from_secs(784_111_777)), "{text}");
         }
+    }
+
+    #[test]
+    fn days_are_counted_as_the_calendar_does() {
+        let mut day = civil::date(1600, 1, 1);
+        let end = civil::date(2500, 1, 1);
+        while day < end {
+            let moment = day.at(1, 2, 3, 0);
+            let expected = TimeZone::UTC.to_timestamp(moment).unwrap().as_second();
+            assert_eq!(seconds_since_epoch(moment), expected, "{day}");
+            day = day.tomorrow().unwrap();
+        }
+        let last = parse(b"Fri, 31 Dec 9999 23:59:59 GMT", NOW);
+        assert_eq!(last, Some(Timestamp::from_secs(253_402_300_799)));
     }
 
     #[test]

@@ -108,6 +108,12 @@ fn names(list: &[u8]) -> Option<Vec<HeaderName>> {
 }
 
 impl ResponseDirectives {
+    /// Whether it must not be stored. `no-store` beside `must-understand` is only meant for caches that do not know the
+    /// latter (§5.2.2.3).
+    pub(crate) const fn forbids_storing(&self) -> bool {
+        self.no_store && !self.must_understand
+    }
+
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut all = Self::default();
         each(headers, |name, argument| match name {

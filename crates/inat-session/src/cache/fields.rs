@@ -14,8 +14,8 @@ const MOST_SECONDS: u64 = 1 << 31;
 
 /// The members of one line of a list field, without the white space around them, empty ones left out.
 ///
-/// A comma inside a quoted string does not end a member. A quote that is never closed quotes nothing: else one stray `"`
-/// could hide a `no-store` behind it.
+/// A comma inside a quoted string does not end a member. A quote that is never closed, or closes in the middle of a word,
+/// quotes nothing: else one stray `"` could hide a `no-store` behind it.
 pub(crate) fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     let mut quotes = true;
@@ -39,7 +39,8 @@ fn member_end(line: &[u8], quotes: &mut bool) -> usize {
         match byte {
             b',' => return at,
             b'"' if may_open && *quotes => match closing_quote(line, at) {
-                Some(close) => at = close,
+                Some(close) if ends_word(&line[close + 1..]) => at = close,
+                Some(_) => may_open = false,
                 None => *quotes = false,
             },
             b' ' | b'\t' => {}
@@ -48,6 +49,11 @@ fn member_end(line: &[u8], quotes: &mut bool) -> usize {
         at += 1;
     }
     line.len()
+}
+
+/// Whether a quoted string may end here: at the end of a value or a parameter.
+fn ends_word(rest: &[u8]) -> bool {
+    rest.trim_ascii_start().first().is_none_or(|next| matches!(next, b',' | b';'))
 }
 
 /// Where the quoted string that opens at `open` closes.
@@ -174,6 +180,7 @@ mod tests {
         assert_eq!(split("a= \"b, c\", d"), ["a= \"b, c\"", "d"]);
         assert_eq!(split("a=\"b, no-store"), ["a=\"b", "no-store"]);
         assert_eq!(split("a\", no-store, b=\""), ["a\"", "no-store", "b=\""]);
+        assert_eq!(split("a=\", no-store, b=\"0\""), ["a=\"", "no-store", "b=\"0\""]);
         assert_eq!(split(" , "), [""; 0]);
     }
 

@@ -65,18 +65,16 @@ fn identify(asked: &Asked<'_>, sent: &HeaderMap, variants: &[Arc<Entry>], receiv
         let wanted = modified(received.headers)?;
         return best(&|variant| modified(&variant.headers) == Some(wanted));
     }
-    // It says nothing about itself, so everything hangs on what was asked; and the caller's own conditions prove nothing
-    // about our copies.
+    // It says nothing about itself, so everything hangs on what was asked: it must have been about one variant, and not
+    // about something the caller has.
     match NoneOf::of(sent) {
         Some(NoneOf::Any) => None,
         Some(asked_about) => {
-            if NoneOf::of(asked.headers).is_some() {
-                return None;
-            }
-            let mut known = usable()
-                .filter(|(_, variant)| Tag::in_response(&variant.headers).is_some_and(|tag| asked_about.names(tag)));
-            let (only, _) = known.next()?;
-            known.next().is_none().then_some(only)
+            let mut known = usable().filter_map(|(index, variant)| {
+                Tag::in_response(&variant.headers).filter(|tag| asked_about.names(*tag)).map(|tag| (index, tag))
+            });
+            let (only, tag) = known.next()?;
+            (known.next().is_none() && asked_about.names_only(tag)).then_some(only)
         }
         None => {
             let (index, selected) = select(asked, variants)?;
@@ -97,7 +95,7 @@ fn is_callers(asked: &Asked<'_>, sent: &HeaderMap, received: &Received<'_>) -> b
     if let Some(own) = NoneOf::of(asked.headers) {
         return match Tag::in_response(received.headers) {
             Some(tag) => own.names(tag),
-            None => NoneOf::of(sent) == Some(own),
+            None => NoneOf::of(sent).as_ref() == Some(&own),
         };
     }
     let own = asked.headers.get(header::IF_MODIFIED_SINCE);
@@ -109,7 +107,7 @@ fn is_callers(asked: &Asked<'_>, sent: &HeaderMap, received: &Received<'_>) -> b
 ///
 /// What says `no-store` is not stored, not even as an update: then it only holds until the next request.
 fn freshened(asked: &Asked<'_>, stored: &Entry, received: &Received<'_>, rules: &Rules) -> Entry {
-    if ResponseDirectives::of(received.headers).no_store {
+    if ResponseDirectives::of(received.headers).forbids_storing() {
         return expired(stored);
     }
     let headers = storing::freshen_fields(&stored.headers, received);

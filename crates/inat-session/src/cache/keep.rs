@@ -123,9 +123,9 @@ fn candidate(
 }
 
 /// An answer that is not stored may still show that what is stored is wrong: the resource has other content now, has moved
-/// or is gone. Errors of the server and refusals (401, 403, 429) show nothing.
+/// for good or is gone. Errors of the server, refusals (401, 403, 429) and detours (302, 307) show nothing.
 fn not_stored(asked: &Asked<'_>, variants: &[Arc<Entry>], status: StatusCode, why: WhyNot) -> Keep {
-    let outdates = status.is_success() || status.is_redirection() || matches!(status.as_u16(), 404 | 410);
+    let outdates = status.is_success() || matches!(status.as_u16(), 301 | 308 | 404 | 410);
     match look::select(asked, variants) {
         Some((index, _)) if outdates => Keep::Forget { indexes: vec![index], why },
         _ => Keep::Nothing(why),

@@ -134,6 +134,7 @@ impl Rules {
                 fallback: None,
             },
             sort_parameters: false,
+            ignored_parameters: Vec::new(),
             inat_hosts: Vec::new(),
             ..Self::default()
         }

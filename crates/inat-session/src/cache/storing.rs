@@ -31,9 +31,8 @@ pub(crate) fn refusal(received: &Received<'_>, policy: &Policy, rules: &Rules) -
     {
         return Some(WhyNot::Status);
     }
-    // `no-store` beside `must-understand` is meant for caches that do not know the latter (§5.2.2.3). Otherwise it holds
-    // against everybody, the user's lifetimes included.
-    if directives.no_store && !directives.must_understand {
+    // This holds against everybody, the user's lifetimes included.
+    if directives.forbids_storing() {
         return Some(WhyNot::NoStore);
     }
     if !status_allows(received, &directives, policy, rules) {

@@ -26,7 +26,9 @@ pub(super) fn line(prepared: &Prepared) -> String {
             for file in files {
                 let source = match &file.source {
                     UploadSource::Path(path) => path.display().to_string(),
-                    UploadSource::Url(url) => url::Url::parse(url).map_or_else(|_| "FILE".to_owned(), |url| mask_url(&url)),
+                    UploadSource::Url(url) => {
+                        url::Url::parse(url).map_or_else(|_| "FILE".to_owned(), |url| mask_url(&url))
+                    }
                     UploadSource::Bytes(_) | UploadSource::Unreadable(_) => {
                         file.file_name.clone().unwrap_or_else(|| "FILE".to_owned())
                     }

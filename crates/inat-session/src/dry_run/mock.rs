@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use serde_json::{Value, json};
 
 use super::Plan;
+use crate::Timestamp;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
-use crate::Timestamp;
 
 /// Makes the answer of a dry run: status 200, reason `DRY_RUN`, no results, `no-store`. Its JSON has what callers usually look
 /// for, and [`Response::get`] answers an empty text for anything else.
@@ -64,6 +64,7 @@ impl MockResponse {
             received: now,
             elapsed: Duration::ZERO,
             expiry: Expiry::NotStored,
+            forwarded: None,
         }
     }
 }

@@ -122,7 +122,8 @@ mod tests {
         assert_eq!(earliest(&minutes, LIMITS, Some(600), at(20)), at(61));
         assert_eq!(earliest(&minutes, LIMITS, Some(601), at(20)), at(71));
         assert_eq!(earliest(&minutes, LIMITS, None, at(20)), at(61));
-        assert_eq!(earliest(&minutes, LIMITS, Some(5000), at(20)), at(71));
+        assert_eq!(earliest(&minutes, LIMITS, Some(2000), at(20)), at(71));
+        assert_eq!(earliest(&minutes, LIMITS, Some(5000), at(20)), at(24 * 60 + 11));
         assert_eq!(earliest(&[], LIMITS, Some(5000), at(20)), at(20));
     }
 

@@ -85,8 +85,8 @@ mod tests {
         Kept { offset: 0, seen: 1000 * S, start: start.map(|(name, at)| (name.to_owned(), at)) }
     }
 
-    fn up(name: &str, at: i64) -> Option<(String, i64)> {
-        Some((name.to_owned(), at))
+    fn up(name: &str, at: i64) -> (String, i64) {
+        (name.to_owned(), at)
     }
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_new_process_asks_the_machine() {
         for step in [0, YEAR, -YEAR, 3600 * S, -3600 * S] {
-            let (now, after) = settle(&kept(Some(("a", 900 * S))), 1010 * S + step, 0, up("a", 110 * S), None);
+            let (now, after) = settle(&kept(Some(("a", 900 * S))), 1010 * S + step, 0, Some(up("a", 110 * S)), None);
             assert_eq!((now, after.offset), (1010 * S, -step), "step of {step}");
             assert_eq!(after.start, Some(("a".to_owned(), 900 * S)));
         }
@@ -116,17 +116,17 @@ mod tests {
     #[test]
     fn suspend_is_real_time() {
         let witness = Some(Witness { ledger: 1000 * S, monotonic: 7 * S });
-        let (now, after) = settle(&kept(Some(("a", 900 * S))), 29_800 * S, 7 * S, up("a", 28_900 * S), witness);
+        let (now, after) = settle(&kept(Some(("a", 900 * S))), 29_800 * S, 7 * S, Some(up("a", 28_900 * S)), witness);
         assert_eq!((now, after.offset), (29_800 * S, 0));
     }
 
     #[test]
     fn after_a_restart_the_wall_clock_is_believed_but_not_backwards() {
         let before = kept(Some(("a", 900 * S)));
-        let (now, after) = settle(&before, 5000 * S, 0, up("b", 10 * S), None);
-        assert_eq!((now, after.offset, after.start), (5000 * S, 0, up("b", 4990 * S)));
-        let (now, after) = settle(&before, 500 * S, 0, up("b", 10 * S), None);
-        assert_eq!((now, after.offset, after.start), (1000 * S, 500 * S, up("b", 990 * S)));
+        let (now, after) = settle(&before, 5000 * S, 0, Some(up("b", 10 * S)), None);
+        assert_eq!((now, after.offset, after.start), (5000 * S, 0, Some(up("b", 4990 * S))));
+        let (now, after) = settle(&before, 500 * S, 0, Some(up("b", 10 * S)), None);
+        assert_eq!((now, after.offset, after.start), (1000 * S, 500 * S, Some(up("b", 990 * S))));
         let (now, _) = settle(&before, 500 * S, 0, None, None);
         assert_eq!(now, 1000 * S);
     }

@@ -60,6 +60,7 @@ impl Shelf {
             received: entry.policy.response_time,
             elapsed: Duration::ZERO,
             expiry: expiry(&entry.policy),
+            forwarded: None,
         };
         match &self.filter {
             Some(filter) if !filter(&response) => None,
@@ -68,7 +69,13 @@ impl Shelf {
     }
 
     /// What may be served although the server failed.
-    pub(crate) fn rescue(&self, prepared: &Prepared, question: &Question, trouble: Trouble, now: Timestamp) -> Option<Response> {
+    pub(crate) fn rescue(
+        &self,
+        prepared: &Prepared,
+        question: &Question,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Option<Response> {
         let entry = question.entries.get(question.fallback?)?;
         let mut hit = cache::rescue(&asked(prepared), entry, trouble, self.rules(), now)?;
         hit.index = question.fallback?;

@@ -1,13 +1,13 @@
 //! Keeping what the server said.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::{Question, Shelf, asked, is_safe, warn};
 use crate::Timestamp;
-use crate::cache::{self, Entry, Keep, Key, Part, Received, WhyNot};
+use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
 use crate::store::Stored;
@@ -39,7 +39,8 @@ impl Shelf {
     ) -> Written {
         let Some(key) = question.key else { return Written::HandedOn(WhyNot::Bypass) };
         let asked = asked(prepared);
-        let keep = cache::keep(&asked, sent, &question.entries, received, prepared.identity, self.rules());
+        let rules = self.rules_for(prepared, received.status);
+        let keep = cache::keep(&asked, sent, &question.entries, received, prepared.identity, &rules);
         match keep {
             Keep::Store(entry) => Written::Store(key, entry),
             Keep::Useless304 => Written::Useless304,
@@ -72,6 +73,19 @@ impl Shelf {
                 Some(stored) => Written::Combine(key, stored.clone(), entry, part),
                 None => Written::HandedOn(WhyNot::Range),
             },
+        }
+    }
+
+    /// The rules for an answer with this status. Who follows redirects wants them kept like what they lead to; the reference
+    /// keeps the answer under both URLs.
+    fn rules_for(&self, prepared: &Prepared, status: StatusCode) -> Cow<'_, Rules> {
+        let is_followed = prepared.options.redirects > 0 && super::is_redirect(status);
+        match &self.rules().allowable_codes {
+            Some(codes) if is_followed && !codes.contains(&status) => {
+                let codes = codes.iter().copied().chain([status]).collect();
+                Cow::Owned(Rules { allowable_codes: Some(codes), ..self.rules().clone() })
+            }
+            _ => Cow::Borrowed(self.rules()),
         }
     }
 
@@ -114,10 +128,12 @@ impl Shelf {
 
     /// Drops what a write has made outdated (RFC 9111 §4.4).
     pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> u64 {
-        if is_safe(&prepared.method) || self.rules().disabled || self.read_only {
+        let method = cache::effective_method(&prepared.method, &prepared.headers);
+        let changes_nothing = is_safe(&method) || self.rules().allowable_methods.contains(&method);
+        if changes_nothing || self.rules().disabled || self.read_only {
             return 0;
         }
-        let resources = cache::invalidated(&prepared.method, &prepared.url, status, headers);
+        let resources = cache::invalidated(&method, &prepared.url, status, headers);
         if resources.is_empty() {
             return 0;
         }
@@ -125,10 +141,5 @@ impl Shelf {
             warn(&error);
             0
         })
-    }
-
-    /// The store, for a thread of its own.
-    pub(crate) fn shared_store(&self) -> Arc<dyn crate::store::Store> {
-        self.store().clone()
     }
 }

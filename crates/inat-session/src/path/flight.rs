@@ -4,15 +4,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Method, StatusCode};
+
 use super::trip::Trip;
 use crate::cache::Key;
 use crate::coalesce::{Landing, Twin, alone};
 use crate::lookup::{Found, Question};
 use crate::path::Stage;
 use crate::prepare::Prepared;
-use crate::response::{Expiry, Origin, Response};
+use crate::response::{Expiry, Response};
+use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
-use crate::transport::{blocking, spawn};
 use crate::{Error, Freshness, Kind};
 
 /// How long a lease holds without being renewed: how long others wait for a process that was killed.
@@ -40,7 +42,12 @@ type Flying = Pin<Box<dyn Future<Output = Landing> + Send>>;
 
 /// A flight that nobody may join.
 fn solo(mut trip: Trip, prepared: Arc<Prepared>, question: Question) -> Flying {
-    Box::pin(async move { landing(super::ask(&mut trip, &prepared, question).await) })
+    Box::pin(async move {
+        let key = question.key;
+        let result = super::ask(&mut trip, &prepared, question).await;
+        note(&trip, &prepared, key, &result);
+        landing(result)
+    })
 }
 
 /// A flight for all twins.
@@ -48,17 +55,31 @@ fn together(mut trip: Trip, prepared: Arc<Prepared>, key: Key) -> Flying {
     Box::pin(async move { landing(fly(&mut trip, &prepared, key).await) })
 }
 
-/// Renews an answer that was served stale. However many callers got it, one flight does it: they are twins.
+/// Renews an answer that was served stale. However often it was served, it is renewed once.
 pub(super) fn refresh_in_background(core: &Arc<Core>, prepared: Arc<Prepared>) {
+    let key = core.shelf.key(&prepared);
+    let Some(renewal) = core.renewals.begin(key) else { return };
     let core_of_task = core.clone();
     core.background.start(async move {
-        let trip = Trip::start(&core_of_task);
-        let key = core_of_task.shelf.key(&prepared);
-        let question = Question::plain(Some(key), crate::cache::MissReason::Stale);
-        if let Err(error) = board(&trip, prepared, question).await {
+        let _renewal = renewal;
+        if let Err(error) = renew(&core_of_task, &prepared, key).await {
             tracing::debug!("a refresh in the background failed: {error}");
         }
     });
+}
+
+async fn renew(core: &Arc<Core>, prepared: &Prepared, key: Key) -> Result<(), Error> {
+    if matches!(core.shelf.look(prepared, core.clock.now()), Found::Hit(served) if !served.refresh) {
+        // Somebody has done it between our look and now.
+        return Ok(());
+    }
+    let mut again = prepared.clone();
+    (again.options.freshness, again.options.stream) = (Freshness::Refresh, false);
+    let question = Question::plain(Some(key), crate::cache::MissReason::Stale);
+    let mut response = board(&Trip::start(core), Arc::new(again), question).await?;
+    // What is too large to be read whole is stored when it has been read.
+    while response.chunk().await?.is_some() {}
+    Ok(())
 }
 
 /// Whether twins may share what comes of this: a read whose answer has a place in the cache, and whose last answer was not of
@@ -82,8 +103,12 @@ fn twin(key: &Key, prepared: &Prepared) -> Twin {
 /// leader's own impatience.
 fn landing(result: Result<Response, Error>) -> Landing {
     let shared = match &result {
-        Ok(response) => response.is_from_cache() || response.expiry() != Expiry::NotStored,
-        Err(error) => matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. }),
+        Ok(response) => {
+            response.is_from_cache() || response.expiry() != Expiry::NotStored || is_failure(response.status())
+        }
+        Err(error) => {
+            matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. } | Kind::RetryAfter { .. })
+        }
     };
     Landing { result, shared }
 }
@@ -99,7 +124,7 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
     let question = match core.shelf.look(prepared, core.clock.now()) {
         Found::Hit(served) if prepared.options.freshness != Freshness::ForceRefresh => {
             let mut response = served.response;
-            response.origin = Origin::Shared(Box::new(response.origin));
+            response.origin = response.origin.shared();
             return Ok(response);
         }
         Found::Ask(question) => question,
@@ -109,8 +134,23 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
         result = super::ask(trip, prepared, question) => result,
         () = lease.keep() => Err(trip.error(Stage::Coalesce, prepared, Kind::Internal("a lease ended".to_owned()))),
     };
-    core.shelf.note_shareable(&key, result.as_ref().is_ok_and(|response| response.expiry() != Expiry::NotStored));
+    note(trip, prepared, Some(key), &result);
     result
+}
+
+/// Notes whether twins may share what comes of this key. A server that fails says nothing about that, nor does a `HEAD`, nor
+/// a body that is still arriving.
+fn note(trip: &Trip, prepared: &Prepared, key: Option<Key>, result: &Result<Response, Error>) {
+    let (Some(key), Ok(response)) = (key, result) else { return };
+    let is_telling = prepared.method != Method::HEAD && !prepared.options.stream && !is_failure(response.status());
+    if is_telling {
+        trip.core().shelf.note_shareable(&key, response.expiry() != Expiry::NotStored);
+    }
+}
+
+/// Whether a status speaks of the server, and not of what was asked for.
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// What waiting for another process came to.
@@ -133,7 +173,11 @@ impl Lease {
         let core = trip.core();
         let lease = Self { core: core.clone(), key, holder: fastrand::u64(..) };
         let mut told = false;
-        while !lease.renew().await {
+        while !lease.renew() {
+            if core.shelf.is_unshareable(&key) {
+                // Whoever went first had nothing to share: nobody queues for that.
+                return Ok(Waited::Leads(lease));
+            }
             if !told {
                 told = true;
                 core.listener.tell(Stage::Coalesce, || "waits for another process that asks for the same".to_owned());
@@ -147,7 +191,7 @@ impl Lease {
                 && let Found::Hit(served) = core.shelf.look(prepared, core.clock.now())
             {
                 let mut response = served.response;
-                response.origin = Origin::Shared(Box::new(response.origin));
+                response.origin = response.origin.shared();
                 return Ok(Waited::Answered(Box::new(response)));
             }
         }
@@ -155,17 +199,16 @@ impl Lease {
     }
 
     /// Takes or renews it. A store that cannot say is no reason to wait.
-    async fn renew(&self) -> bool {
-        let (core, key, holder) = (self.core.clone(), self.key, self.holder);
-        let now = core.clock.now();
-        blocking(move || core.shelf.store().lease(&key, holder, now, now.plus(LEASE)).unwrap_or(true)).await.unwrap_or(true)
+    fn renew(&self) -> bool {
+        let now = self.core.clock.now();
+        may_wait(|| self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE))).unwrap_or(true)
     }
 
     /// Renews it for as long as it is polled.
     async fn keep(&self) {
         loop {
             self.core.clock.expire(RENEWAL).await;
-            self.renew().await;
+            self.renew();
         }
     }
 }
@@ -174,12 +217,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let (core, key, holder) = (self.core.clone(), self.key, self.holder);
         let _ = spawn(async move {
-            let _ = blocking(move || {
-                if let Err(error) = core.shelf.store().release(&key, holder) {
-                    tracing::debug!("a lease runs out by itself: {error}");
-                }
-            })
-            .await;
+            if let Err(error) = may_wait(|| core.shelf.store().release(&key, holder)) {
+                tracing::debug!("a lease runs out by itself: {error}");
+            }
         });
     }
 }

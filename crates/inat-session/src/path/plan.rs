@@ -32,25 +32,22 @@ pub(super) fn rehearse(core: &Core, prepared: &Prepared) -> Response {
 /// What each stage would do. Files that do not exist yet are not made by asking.
 pub(crate) fn plan(core: &Core, prepared: &Prepared) -> Plan {
     let (lookup, must_ask) = match core.shelf.forecast(prepared, core.clock.now()) {
-        Found::Hit(served) => (format!("and find it: {:?}", served.response.origin()), false),
+        Found::Hit(served) => (format!("and find it: {}", served.response.origin()), false),
         Found::Refused(reason) => (format!("and not find it ({reason}); only the cache may answer"), false),
         Found::Ask(question) => (format!("and have to ask ({})", question.reason), true),
     };
-    let wait = match must_ask {
-        false => Ok(Duration::ZERO),
-        true => core.limiter.forecast(&prepared.url).map_err(|refusal| match refusal {
-            Refusal::TooLong { until } => format!("no slot before {until}"),
-            Refusal::Blocked { until } => format!("this address is blocked; nothing is sent before {until}"),
-            Refusal::RetryAfter { until, status } => format!("the server answered {status}; nothing is sent before {until}"),
-            Refusal::Ledger(error) => error.to_string(),
-        }),
-    };
+    let wait = if must_ask { core.limiter.forecast(&prepared.url).map_err(in_words) } else { Ok(Duration::ZERO) };
     let store = match (is_safe(&prepared.method), core.shelf.covers(prepared)) {
         (true, true) => "the answer, if its headers allow".to_owned(),
         (true, false) => "nothing".to_owned(),
         (false, _) => {
-            let outdated = crate::cache::invalidated(&prepared.method, &prepared.url, StatusCode::OK, &HeaderMap::new());
-            format!("nothing, and drop what is stored under {}", outdated.join(", "))
+            let outdated =
+                crate::cache::invalidated(&prepared.method, &prepared.url, StatusCode::OK, &HeaderMap::new());
+            let place = crate::cache::resource_of(&prepared.url);
+            format!(
+                "nothing, and drop what is stored under {place} and {} related places",
+                outdated.len().saturating_sub(1)
+            )
         }
     };
     let forecast = Forecast {
@@ -61,6 +58,17 @@ pub(crate) fn plan(core: &Core, prepared: &Prepared) -> Plan {
         retries: prepared.options.retries.unwrap_or(core.max_retries),
     };
     Plan::new(prepared, forecast)
+}
+
+fn in_words(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::TooLong { until } => format!("no slot before {until}"),
+        Refusal::Blocked { until } => format!("this address is blocked; nothing is sent before {until}"),
+        Refusal::RetryAfter { until, status } => {
+            format!("the server answered {status}; nothing is sent before {until}")
+        }
+        Refusal::Ledger(error) => error.to_string(),
+    }
 }
 
 /// Only the cache may answer, and it cannot: an error, or the reference's 504 for those who do not want errors.
@@ -81,5 +89,6 @@ pub(super) fn refuse(core: &Core, prepared: &Prepared, reason: MissReason) -> Re
         received: core.clock.now(),
         elapsed: Duration::ZERO,
         expiry: Expiry::NotStored,
+        forwarded: Some(reason),
     })
 }

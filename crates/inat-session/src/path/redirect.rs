@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION
 use http::{Method, StatusCode};
 
 use super::trip::Trip;
+use crate::lookup::is_redirect;
 use crate::path::Stage;
 use crate::prepare::{Payload, Prepared, identity_of};
 use crate::response::{Redirected, Response};
@@ -23,7 +24,8 @@ pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<R
             return Ok(response);
         };
         if history.len() >= allowed as usize {
-            let problem = format!("more than {allowed} redirects, the last to {}", mask_url(&next_url(&prepared, &location)?));
+            let problem =
+                format!("more than {allowed} redirects, the last to {}", mask_url(&next_url(&prepared, &location)?));
             return Err(trip.error(Stage::Answer, &prepared, Kind::Redirect(problem)));
         }
         history.push(Redirected {
@@ -36,8 +38,7 @@ pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<R
 }
 
 fn target(response: &Response) -> Option<String> {
-    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(LOCATION).filter(|_| is_redirect)?;
+    let location = response.headers().get(LOCATION).filter(|_| is_redirect(response.status()))?;
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
@@ -45,7 +46,8 @@ fn next_url(prepared: &Prepared, location: &str) -> Result<url::Url, Error> {
     let problem = |text: String| {
         Error::new(Stage::Answer, Kind::Redirect(text)).about(prepared.method.as_str(), mask_url(&prepared.url))
     };
-    let mut url = prepared.url.join(location).map_err(|error| problem(format!("a redirect that leads nowhere: {error}")))?;
+    let mut url =
+        prepared.url.join(location).map_err(|error| problem(format!("a redirect that leads nowhere: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(problem(format!("a redirect to `{}`, which is not http or https", url.scheme())));
     }

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 
-use super::trip::{Arrived, ArrivedBody, Reply, Trip};
+use super::reply::{Arrived, ArrivedBody, Reply};
+use super::stream::Body;
+use super::trip::Trip;
 use super::{flight, stream};
-use crate::cache::Trouble;
+use crate::cache::{Trouble, WhyNot};
 use crate::lookup::{Question, Served, Written};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
-use crate::transport::blocking;
-use crate::{Error, Freshness, Kind};
+use crate::runtime::may_wait;
+use crate::transport::Fault;
+use crate::{Error, Kind};
 
 /// What an answer of the server comes to.
 pub(super) enum Settled {
@@ -25,35 +29,30 @@ pub(super) enum Settled {
 
 /// A hit: handed over at once, and refreshed behind the caller's back where that is allowed.
 pub(super) fn hit(trip: &Trip, prepared: &Arc<Prepared>, served: Served) -> Response {
-    trip.listener().tell(Stage::Lookup, || format!("{:?}", served.response.origin()));
+    trip.listener().tell(Stage::Lookup, || served.response.origin().to_string());
     if served.refresh {
-        let mut again = Prepared::clone(prepared);
-        again.options.freshness = Freshness::Refresh;
-        flight::refresh_in_background(trip.core(), Arc::new(again));
+        flight::refresh_in_background(trip.core(), prepared.clone());
     }
     served.response
 }
 
 /// An answer of the server: decides what is kept of it, keeps that, and makes the caller's answer.
-pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Question, arrived: Arrived) -> Settled {
-    if arrived.status.is_server_error()
-        && let Some(response) = rescued(trip, prepared, question, Trouble::Status(arrived.status))
-    {
+pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Question, arrived: Box<Arrived>) -> Settled {
+    trip.answered(prepared, arrived.status, &arrived.headers).await;
+    if let Some(response) = rescued(trip, prepared, question) {
         return Settled::Answer(Box::new(response));
-    }
-    if arrived.status.as_u16() < 400 {
-        trip.answered(prepared).await;
     }
     let core = trip.core();
     let now = trip.now();
-    let dropped = core.shelf.invalidate(prepared, arrived.status, &arrived.headers);
+    let dropped = may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers));
     if dropped > 0 {
         trip.listener().tell(Stage::Store, || format!("{dropped} outdated answers dropped"));
     }
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
-    let written = match arrived.sound {
-        true => core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now),
-        false => Written::HandedOn(crate::cache::WhyNot::Unusable),
+    let written = if arrived.sound {
+        may_wait(|| core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now))
+    } else {
+        Written::HandedOn(WhyNot::Unusable)
     };
     let settled = match written {
         Written::Useless304 => return Settled::AskAgain,
@@ -66,54 +65,70 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
         }
         Written::HandedOn(why) => {
             trip.listener().tell(Stage::Store, || format!("not kept: {why}"));
-            handed_on(prepared, arrived, origin)
+            handed_on(trip, prepared, arrived, origin)
         }
         Written::Combine(key, stored, entry, part) => {
             if let ArrivedBody::Whole(body) = &arrived.content {
-                core.shelf.combine(&key, &stored, &entry, part, body, now);
+                may_wait(|| core.shelf.combine(&key, &stored, &entry, part, body, now));
             }
-            handed_on(prepared, arrived, origin)
+            handed_on(trip, prepared, arrived, origin)
         }
         Written::Store(key, entry) => match &arrived.content {
-            ArrivedBody::Arriving { .. } => stream::stored(core, prepared, arrived, origin, key, entry),
+            ArrivedBody::Arriving { .. } => stream::stored(trip, prepared, arrived, origin, key, entry),
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
-                let mut response = handed_on(prepared, arrived, origin);
-                let (core, copy) = (core.clone(), response.clone());
-                let put = blocking(move || core.shelf.put(&key, &entry, &body, &copy, now)).await;
-                response.expiry = put.unwrap_or(Expiry::NotStored);
-                trip.listener().tell(Stage::Store, || format!("{:?}", response.expiry));
+                let mut response = handed_on(trip, prepared, arrived, origin);
+                response.expiry = may_wait(|| core.shelf.put(&key, &entry, &body, &response, now));
+                trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
             }
         },
     };
-    Settled::Answer(Box::new(settled))
+    Settled::Answer(Box::new(Response { forwarded: Some(question.reason), ..settled }))
 }
 
-/// Nothing is left to try. A stored answer may help out; else the caller gets the failure.
-pub(super) fn failed(trip: &Trip, prepared: &Prepared, question: &Question, reply: Reply) -> Result<Response, Error> {
-    if let Some(response) = rescued(trip, prepared, question, Trouble::Network) {
-        return Ok(response);
+/// What one try means for what is stored: whether it may stand in for the server, and whether a write whose answer was lost or
+/// broken may have made it outdated.
+pub(super) fn note(trip: &mut Trip, prepared: &Prepared, reply: &Reply) {
+    let (trouble, in_doubt) = match reply {
+        Reply::Answered(arrived) if arrived.status.is_server_error() => (Some(Trouble::Status(arrived.status)), false),
+        Reply::Answered(_) => (None, false),
+        Reply::BadBody(_) => (Some(Trouble::Network), true),
+        Reply::Failed(fault) => (Some(Trouble::Network), !fault.is_before_sending()),
+    };
+    trip.trouble = trouble;
+    if in_doubt {
+        let shelf = &trip.core().shelf;
+        may_wait(|| shelf.invalidate(prepared, StatusCode::OK, &HeaderMap::new()));
     }
-    Err(match reply {
+}
+
+/// Nothing is left to try: what the caller is told, unless something stored helps out.
+pub(super) fn failure(trip: &Trip, prepared: &Prepared, reply: Reply) -> Error {
+    match reply {
+        Reply::Failed(Fault::Timeout { .. }) if trip.left(prepared) == Some(Duration::ZERO) => {
+            trip.past_deadline(Stage::Transport, prepared)
+        }
         Reply::Failed(fault) => trip.error(Stage::Transport, prepared, Kind::Network(fault)),
         Reply::BadBody(reason) => trip.error(Stage::Validate, prepared, Kind::BadBody(reason)),
         // Not reached: an answer is never given up, it is the caller's whatever its status.
         Reply::Answered(_) => trip.error(Stage::Retry, prepared, Kind::Internal("an answer was given up".to_owned())),
-    })
+    }
 }
 
-fn rescued(trip: &Trip, prepared: &Prepared, question: &Question, trouble: Trouble) -> Option<Response> {
+/// What is stored, in place of a server that failed, where that is allowed.
+pub(super) fn rescued(trip: &Trip, prepared: &Prepared, question: &Question) -> Option<Response> {
+    let trouble = trip.trouble?;
     let response = trip.core().shelf.rescue(prepared, question, trouble, trip.now())?;
     trip.listener().tell(Stage::Store, || format!("{trouble:?}: a stored answer is served in its place"));
     Some(response)
 }
 
 /// An answer as it came.
-pub(super) fn handed_on(prepared: &Prepared, arrived: Arrived, origin: Origin) -> Response {
+pub(super) fn handed_on(trip: &Trip, prepared: &Prepared, arrived: Box<Arrived>, origin: Origin) -> Response {
     let content = match arrived.content {
         ArrivedBody::Whole(bytes) => Content::Whole(bytes),
-        ArrivedBody::Arriving { start, rest } => stream::plain(start, rest),
+        ArrivedBody::Arriving { start, rest } => stream::plain(Body::new(trip, prepared, start, rest)),
     };
     Response {
         status: arrived.status,
@@ -127,6 +142,7 @@ pub(super) fn handed_on(prepared: &Prepared, arrived: Arrived, origin: Origin) -
         received: arrived.response_time,
         elapsed: Duration::ZERO,
         expiry: Expiry::NotStored,
+        forwarded: None,
     }
 }
 

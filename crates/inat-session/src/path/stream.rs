@@ -1,34 +1,50 @@
 //! Bodies that go to the caller as they arrive. A task of ours reads them, so that time limits hold whatever executor the
 //! caller runs on; where the answer may be stored it keeps a copy, which becomes an entry only when the body is complete.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
+use http::HeaderMap;
 use tokio::sync::mpsc;
 
+use super::reply::{Arrived, ArrivedBody};
 use super::settle::handed_on;
-use super::trip::{Arrived, ArrivedBody};
+use super::trip::Trip;
+use crate::Clock;
 use crate::cache::{Entry, Key};
 use crate::prepare::Prepared;
 use crate::response::{Arriving, Content, Origin, Response};
+use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
-use crate::transport::{Chunks, Fault, blocking, spawn};
+use crate::transport::{Chunks, Fault, Phase};
 
 /// How many pieces may wait for a caller who reads slowly.
 const AHEAD: usize = 16;
 /// Bodies beyond this are not copied for the cache.
 const MAX_COPY: usize = 64 << 20;
 
+/// A body on its way, and how long it may still take.
+pub(super) struct Body {
+    start: Bytes,
+    rest: Chunks,
+    clock: Clock,
+    left: Option<Duration>,
+}
+
+/// What goes to the caller: pieces, and in the end the word that this was all. A channel that just closes is a body cut short.
+enum Word {
+    Piece(Result<Bytes, Fault>),
+    End,
+}
+
 /// A body that is not kept.
-pub(super) fn plain(start: Bytes, rest: Chunks) -> Content {
+pub(super) fn plain(body: Body) -> Content {
     let (sender, content) = channel();
     let _ = spawn(async move {
-        let mut pieces = Box::pin(whole(start, rest));
-        while let Some(piece) = pieces.next().await {
-            if sender.send(piece).await.is_err() {
-                return;
-            }
+        if body.deliver(&sender, |_| {}).await {
+            let _ = sender.send(Word::End).await;
         }
     });
     content
@@ -36,64 +52,120 @@ pub(super) fn plain(start: Bytes, rest: Chunks) -> Content {
 
 /// A body that is kept when it is complete.
 pub(super) fn stored(
-    core: &Arc<Core>,
+    trip: &Trip,
     prepared: &Prepared,
-    mut arrived: Arrived,
+    mut arrived: Box<Arrived>,
     origin: Origin,
     key: Key,
     entry: Box<Entry>,
 ) -> Response {
     let content = std::mem::replace(&mut arrived.content, ArrivedBody::Whole(Bytes::new()));
-    let mut response = handed_on(prepared, arrived, origin);
-    let (start, rest) = match content {
+    let mut response = handed_on(trip, prepared, arrived, origin);
+    let body = match content {
         ArrivedBody::Whole(bytes) => {
             response.content = Content::Whole(bytes);
             return response;
         }
-        ArrivedBody::Arriving { start, rest } => (start, rest),
+        ArrivedBody::Arriving { start, rest } => Body::new(trip, prepared, start, rest),
     };
+    // Without the body: whoever holds a clone of that keeps it from ending when the caller leaves.
+    let mut head = response.clone();
     let (sender, content) = channel();
     response.content = content;
-    let (core_of_task, head) = (core.clone(), response.clone());
-    core.background.start(async move {
+    let (core, asked) = (trip.core().clone(), prepared.headers.clone());
+    trip.core().background.start(async move {
         let mut copy = Some(BytesMut::new());
-        let mut pieces = Box::pin(whole(start, rest));
-        while let Some(piece) = pieces.next().await {
-            match (&piece, &mut copy) {
-                (Ok(bytes), Some(kept)) if kept.len() + bytes.len() <= MAX_COPY => kept.extend_from_slice(bytes),
-                _ => copy = None,
-            }
-            if sender.send(piece).await.is_err() {
-                // Nobody wants the rest, so nobody fetches it, and a part is not kept.
-                return;
-            }
-        }
-        let Some(body) = copy.map(BytesMut::freeze) else { return };
-        if !is_sound(&core_of_task, &head, &body) {
+        let whole = body.deliver(&sender, |bytes| match &mut copy {
+            Some(kept) if kept.len() + bytes.len() <= MAX_COPY => kept.extend_from_slice(bytes),
+            _ => copy = None,
+        });
+        if !whole.await {
+            // Nobody wants the rest, so nobody fetches it, and a part is not kept.
             return;
         }
-        let now = core_of_task.clock.now();
-        let _ = blocking(move || core_of_task.shelf.put(&key, &entry, &body, &head, now)).await;
+        if let Some(body) = copy.map(BytesMut::freeze)
+            && is_sound(&core, &asked, &head, &body)
+        {
+            head.content = Content::Whole(body.clone());
+            let now = core.clock.now();
+            may_wait(|| core.shelf.put(&key, &entry, &body, &head, now));
+        }
+        // Only now: who has read to the end finds it stored.
+        let _ = sender.send(Word::End).await;
     });
     response
 }
 
-/// What the whole of a streamed body turned out to be decides whether it is kept, as it does for others.
-fn is_sound(core: &Core, head: &Response, body: &[u8]) -> bool {
-    use crate::validate::{Soundness, check};
-    !core.check_json
-        || check(head.method(), &http::HeaderMap::new(), head.status(), head.headers(), body) == Soundness::Sound
+impl Body {
+    pub(super) fn new(trip: &Trip, prepared: &Prepared, start: Bytes, rest: Chunks) -> Self {
+        Self { start, rest, clock: trip.core().clock.clone(), left: trip.left(prepared) }
+    }
+
+    /// Passes pieces on until the end, the deadline, or until nobody wants them; whether that was all of the body.
+    async fn deliver(self, sender: &mpsc::Sender<Word>, mut copy: impl FnMut(&Bytes)) -> bool {
+        let Self { start, rest, clock, left } = self;
+        let first = stream::iter((!start.is_empty()).then_some(Ok(start)));
+        let mut pieces = pin!(first.chain(rest));
+        let mut late = pin!(async {
+            match left {
+                Some(left) => clock.expire(left).await,
+                None => std::future::pending().await,
+            }
+        });
+        loop {
+            let piece = tokio::select! {
+                piece = pieces.next() => piece,
+                () = &mut late => {
+                    Some(Err(Fault::Timeout { phase: Phase::Reading, after: left.unwrap_or_default() }))
+                }
+                // A caller who has all of it need not wait to be told so.
+                () = sender.closed() => return matches!(pieces.next().now_or_never(), Some(None)),
+            };
+            let Some(piece) = piece else { return true };
+            let goes_on = piece.as_ref().map(&mut copy).is_ok();
+            if sender.send(Word::Piece(piece)).await.is_err() || !goes_on {
+                return false;
+            }
+        }
+    }
 }
 
-fn channel() -> (mpsc::Sender<Result<Bytes, Fault>>, Content) {
+/// What the whole of a streamed body turned out to be decides whether it is kept, as it does for others.
+fn is_sound(core: &Core, asked: &HeaderMap, head: &Response, body: &[u8]) -> bool {
+    use crate::validate::{Soundness, check};
+    !core.check_json || check(head.method(), asked, head.status(), head.headers(), body) == Soundness::Sound
+}
+
+fn channel() -> (mpsc::Sender<Word>, Content) {
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let pieces = stream::unfold(receiver, |mut receiver: mpsc::Receiver<Result<Bytes, Fault>>| async move {
-        let piece = receiver.recv().await?;
-        Some((piece, receiver))
+    let pieces = stream::unfold(Some(receiver), |receiver: Option<mpsc::Receiver<Word>>| async move {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(Word::Piece(piece)) => Some((piece, Some(receiver))),
+            Some(Word::End) => None,
+            None => Some((Err(Fault::Truncated("the session was closed".to_owned())), None)),
+        }
     });
     (sender, Content::Arriving(Arriving::new(Box::pin(pieces))))
 }
 
-fn whole(start: Bytes, rest: Chunks) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
-    stream::iter((!start.is_empty()).then_some(Ok(start))).chain(rest)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_word_ends_a_body() {
+        for (says_so, expected) in [(true, true), (false, false)] {
+            let (sender, content) = channel();
+            let Content::Arriving(arriving) = content else { panic!("it is whole") };
+            sender.send(Word::Piece(Ok(Bytes::from_static(b"a")))).await.ok();
+            if says_so {
+                sender.send(Word::End).await.ok();
+            }
+            drop(sender);
+            assert_eq!(arriving.next().await.unwrap().unwrap(), "a");
+            assert_eq!(arriving.next().await.is_none(), expected);
+            assert!(arriving.next().await.is_none());
+        }
+    }
 }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
-use crate::cache::Received;
+use crate::cache::Trouble;
 use crate::event::Listener;
-use crate::limit::{self, Patience, Refusal, RetryAfter};
+use crate::limit::{self, LedgerError, Patience, Refusal, RetryAfter};
 use crate::lookup::Question;
 use crate::path::Stage;
 use crate::prepare::Prepared;
-use crate::retry::{Outcome, Tried, Why, retry_after};
+use crate::retry::{Tried, Why, retry_after};
 use crate::secret::mask_url;
 use crate::session::Core;
-use crate::transport::{Body, Chunks, Fault, Outgoing, collect};
-use crate::validate::{self, Soundness};
+use crate::transport::{Body, Fault, Incoming, Outgoing, collect};
 use crate::{Error, Kind, Timestamp};
+
+use super::metered::metered;
+use super::reply::{Arrived, ArrivedBody, Reply};
 
 /// A way along the path, with what has been spent on it.
 #[derive(Clone)]
@@ -32,56 +33,8 @@ pub(super) struct Trip {
     pub(super) waited: Duration,
     /// Since when the server has been throttling without a break.
     throttled_since: Option<Duration>,
-}
-
-/// What came of one try.
-pub(super) enum Reply {
-    /// An answer with a head, and a body as far as it was read.
-    Answered(Arrived),
-    /// An answer whose body cannot be used.
-    BadBody(String),
-    /// None.
-    Failed(Fault),
-}
-
-/// An answer that arrived.
-pub(super) struct Arrived {
-    pub(super) status: StatusCode,
-    pub(super) version: http::Version,
-    pub(super) headers: HeaderMap,
-    pub(super) content: ArrivedBody,
-    /// The fields it was asked with.
-    pub(super) sent: HeaderMap,
-    pub(super) request_time: Timestamp,
-    pub(super) response_time: Timestamp,
-    /// Whether it may be kept, as far as the body goes.
-    pub(super) sound: bool,
-}
-
-/// A body, whole or as far as it has arrived.
-pub(super) enum ArrivedBody {
-    Whole(Bytes),
-    Arriving { start: Bytes, rest: Chunks },
-}
-
-impl Arrived {
-    pub(super) fn received(&self) -> Received<'_> {
-        Received {
-            status: self.status,
-            headers: &self.headers,
-            request_time: self.request_time,
-            response_time: self.response_time,
-            complete: true,
-        }
-    }
-
-    /// What of the body is here already.
-    fn text(&self) -> &[u8] {
-        match &self.content {
-            ArrivedBody::Whole(bytes) => bytes,
-            ArrivedBody::Arriving { start, .. } => start,
-        }
-    }
+    /// How the server failed when it was asked last, if it did.
+    pub(super) trouble: Option<Trouble>,
 }
 
 impl Trip {
@@ -93,6 +46,7 @@ impl Trip {
             failures: 0,
             waited: Duration::ZERO,
             throttled_since: None,
+            trouble: None,
         }
     }
 
@@ -114,38 +68,54 @@ impl Trip {
 
     /// An error with all that is known about this trip.
     pub(super) fn error(&self, stage: Stage, prepared: &Prepared, kind: Kind) -> Error {
-        Error::new(stage, kind).about(prepared.method.as_str(), mask_url(&prepared.url)).after(self.attempts, self.elapsed())
+        Error::new(stage, kind)
+            .about(prepared.method.as_str(), mask_url(&prepared.url))
+            .after(self.attempts, self.elapsed())
     }
 
     /// What is left of the deadline, if the request has one.
-    fn left(&self, prepared: &Prepared) -> Option<Duration> {
+    pub(super) fn left(&self, prepared: &Prepared) -> Option<Duration> {
         Some(prepared.options.deadline?.saturating_sub(self.elapsed()))
     }
 
-    fn past_deadline(&self, stage: Stage, prepared: &Prepared) -> Error {
+    pub(super) fn past_deadline(&self, stage: Stage, prepared: &Prepared) -> Error {
         self.error(stage, prepared, Kind::Deadline(prepared.options.deadline.unwrap_or_default()))
     }
 
-    /// Takes a slot of the budget, and waits until it has come.
+    /// Takes a slot of the budget, and waits until it has come. Where bytes are counted, there has to be room for some.
     pub(super) async fn wait_for_slot(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let patience = self.patience(prepared)?;
+        let limiter = &self.core.limiter;
+        let taken = async {
+            let bytes = limiter.reserve_bytes(&prepared.url, None, patience, &|wait| self.tell_wait(wait)).await?;
+            let slot = limiter.acquire(&prepared.url, patience, &|wait| self.tell_wait(wait)).await?;
+            Ok(bytes.waited.saturating_add(slot.waited))
+        };
+        match taken.await {
+            Ok(waited) => self.waited = self.waited.saturating_add(waited),
+            Err(refusal) => {
+                if let Refusal::RetryAfter { status, .. } = refusal {
+                    self.trouble = StatusCode::from_u16(status).ok().map(Trouble::Status);
+                }
+                return Err(self.refusal(prepared, refusal));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long this request is ready to wait.
+    fn patience(&self, prepared: &Prepared) -> Result<Patience, Error> {
         let left = self.left(prepared);
         if left == Some(Duration::ZERO) {
             return Err(self.past_deadline(Stage::Limit, prepared));
         }
-        let patience =
-            Patience { max_delay: prepared.options.max_delay, until: left.map(|left| self.now().plus(left)) };
-        let tell = |wait: &limit::Wait| {
-            let pause = wait.until.since(self.core.clock.now());
-            self.core.listener.tell_wait(Stage::Limit, Some(pause), || {
-                format!("waits {:.1} s: {:?}", pause.as_secs_f64(), wait.why)
-            });
-        };
-        let permit = match self.core.limiter.acquire(&prepared.url, patience, &tell).await {
-            Ok(permit) => permit,
-            Err(refusal) => return Err(self.refusal(prepared, refusal)),
-        };
-        self.waited = self.waited.saturating_add(permit.waited);
-        Ok(())
+        Ok(Patience { max_delay: prepared.options.max_delay, until: left.map(|left| self.now().plus(left)) })
+    }
+
+    fn tell_wait(&self, wait: &limit::Wait) {
+        let pause = wait.until.since(self.now());
+        self.listener()
+            .tell_wait(Stage::Limit, Some(pause), || format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why));
     }
 
     fn refusal(&self, prepared: &Prepared, refusal: Refusal) -> Error {
@@ -153,13 +123,19 @@ impl Trip {
             Refusal::TooLong { until } => Kind::Limited { until },
             Refusal::Blocked { until } => Kind::Blocked { until },
             Refusal::RetryAfter { until, .. } => Kind::RetryAfter { until },
+            Refusal::Ledger(LedgerError::Closed) => Kind::Closed,
             Refusal::Ledger(error) => Kind::Budget(error.to_string()),
         };
         self.error(Stage::Limit, prepared, kind)
     }
 
     /// Sends the request once.
-    pub(super) async fn transmit(&mut self, prepared: &Prepared, question: &Question, body: &super::upload::Loaded) -> Reply {
+    pub(super) async fn transmit(
+        &mut self,
+        prepared: &Prepared,
+        question: &Question,
+        body: &super::upload::Loaded,
+    ) -> Result<Reply, Error> {
         let limits = self.core.timeout.of(&prepared.method, prepared.options.timeout);
         let headers = merged(&prepared.headers, &question.conditions, body.content_type.as_ref());
         let mut request = http::Request::new(body.bytes.clone());
@@ -167,18 +143,18 @@ impl Trip {
         *request.headers_mut() = headers.clone();
         *request.uri_mut() = match prepared.uri() {
             Ok(uri) => uri,
-            Err(problem) => return Reply::Failed(Fault::Unsendable(problem)),
+            Err(problem) => return Ok(Reply::Failed(Fault::Unsendable(problem))),
         };
         self.attempts += 1;
         let attempt = self.attempts;
-        self.listener().tell(Stage::Transport, || {
-            format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url))
-        });
-        let exchange = self.exchange(prepared, Outgoing { request, timeouts: limits, verify: prepared.options.verify }, headers);
+        self.listener()
+            .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));
+        let exchange =
+            self.exchange(prepared, Outgoing { request, timeouts: limits, verify: prepared.options.verify }, headers);
         let reply = match self.left(prepared) {
-            None => exchange.await,
+            None => exchange.await?,
             Some(left) => tokio::select! {
-                reply = exchange => reply,
+                reply = exchange => reply?,
                 () = self.core.clock.expire(left) => {
                     Reply::Failed(Fault::Timeout { phase: crate::transport::Phase::Reading, after: left })
                 }
@@ -187,29 +163,49 @@ impl Trip {
         if let Reply::Failed(fault) = &reply {
             self.listener().tell(Stage::Transport, || fault.to_string());
         }
-        reply
+        Ok(reply)
     }
 
-    async fn exchange(&self, prepared: &Prepared, outgoing: Outgoing, sent: HeaderMap) -> Reply {
+    async fn exchange(&self, prepared: &Prepared, outgoing: Outgoing, sent: HeaderMap) -> Result<Reply, Error> {
         let request_time = self.now();
         let mut incoming = match self.core.transport().send(outgoing).await {
             Ok(incoming) => incoming,
-            Err(fault) => return Reply::Failed(fault),
+            Err(fault) => return Ok(Reply::Failed(fault)),
         };
         let response_time = self.now();
         let (status, version) = (incoming.status, incoming.version);
         self.listener().tell(Stage::Transport, || {
             format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
         });
-        // What may still be an error is read whole, so that the caller can be told what the server says.
-        let bound = if prepared.options.stream && status.is_success() { 0 } else { self.core.read_whole };
+        if let Err(refusal) = self.count_bytes(prepared, &mut incoming).await {
+            return Err(self.refusal(prepared, refusal));
+        }
+        let bound = match (&prepared.method, prepared.options.stream && status.is_success()) {
+            // The length it names is that of the body a `GET` would get.
+            (&Method::HEAD, _) => u64::MAX,
+            (_, true) => 0,
+            // What may still be an error is read whole, so that the caller can be told what the server says.
+            (_, false) => self.core.read_whole,
+        };
         let content = match collect(&mut incoming, bound).await {
             Body::Whole(bytes) => ArrivedBody::Whole(bytes),
             Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
-            Body::Cut { fault, .. } => return Reply::Failed(fault),
+            Body::Cut(fault) => return Ok(Reply::Failed(fault)),
         };
         let headers = incoming.headers;
-        Reply::Answered(Arrived { status, version, headers, content, sent, request_time, response_time, sound: true })
+        let arrived = Arrived { status, version, headers, content, sent, request_time, response_time, sound: true };
+        Ok(Reply::Answered(Box::new(arrived)))
+    }
+
+    /// Reserves what the answer says it will bring, where bytes are counted, and counts what it does bring.
+    async fn count_bytes(&self, prepared: &Prepared, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let Ok(patience) = self.patience(prepared) else { return Ok(()) };
+        let declared = incoming.declared_length();
+        let limiter = &self.core.limiter;
+        let permit = limiter.reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(wait)).await?;
+        let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+        incoming.body = metered(body, limiter, permit);
+        Ok(())
     }
 
     /// What the verdict needs to know.
@@ -238,9 +234,8 @@ impl Trip {
             self.report(prepared, refused(*status, Some(asked))).await?;
         }
         let next = self.attempts + 1;
-        self.listener().tell_wait(Stage::Retry, Some(after), || {
-            format!("{why}; try {next} in {:.1} s", after.as_secs_f64())
-        });
+        self.listener()
+            .tell_wait(Stage::Retry, Some(after), || format!("{why}; try {next} in {:.1} s", after.as_secs_f64()));
         if self.left(prepared).is_some_and(|left| left <= after) {
             return Err(self.past_deadline(Stage::Retry, prepared));
         }
@@ -264,9 +259,8 @@ impl Trip {
             return Err(self.error(Stage::Retry, prepared, Kind::Limited { until }));
         }
         let pause = until.since(self.now());
-        self.listener().tell_wait(Stage::Retry, Some(pause), || {
-            format!("{}: throttled until {until}", status.as_u16())
-        });
+        self.listener()
+            .tell_wait(Stage::Retry, Some(pause), || format!("{}: throttled until {until}", status.as_u16()));
         Ok(())
     }
 
@@ -278,11 +272,20 @@ impl Trip {
         }
     }
 
-    /// The server has answered as it should.
-    pub(super) async fn answered(&self, prepared: &Prepared) {
-        if let Err(refusal) = self.core.limiter.report(&prepared.url, limit::Outcome::Fine).await {
-            // It only makes the budget recover faster; that it could not be told is not the caller's affair.
-            tracing::debug!("the budget was not told of a success: {refusal}");
+    /// The server has given the answer that stands: as it should, or a refusal that is not retried and that others have to
+    /// hear of all the same.
+    pub(super) async fn answered(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) {
+        let asked = retry_after(headers, self.now());
+        let throttles = self.core.limiter.limits().limit_statuses.contains(&status);
+        let outcome = match (status, asked) {
+            _ if throttles => refused(status, asked),
+            (StatusCode::SERVICE_UNAVAILABLE, Some(_)) => refused(status, asked),
+            _ if status.as_u16() < 400 => limit::Outcome::Fine,
+            _ => return,
+        };
+        if let Err(refusal) = self.core.limiter.report(&prepared.url, outcome).await {
+            // The answer is here; that the budget could not be told is not the caller's affair.
+            tracing::debug!("the budget was not told of an answer: {refusal}");
         }
     }
 
@@ -298,39 +301,6 @@ impl Trip {
             return Err(self.error(Stage::Retry, prepared, Kind::RetryAfter { until }));
         }
         Ok(until)
-    }
-}
-
-impl Reply {
-    /// Checks the body against its fields.
-    pub(super) fn validated(self, trip: &Trip, prepared: &Prepared) -> Self {
-        let Self::Answered(mut arrived) = self else { return self };
-        let ArrivedBody::Whole(body) = &arrived.content else { return Self::Answered(arrived) };
-        if !trip.core.check_json {
-            return Self::Answered(arrived);
-        }
-        match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body) {
-            Soundness::Sound => {}
-            Soundness::Unexpected => arrived.sound = false,
-            Soundness::False(reason) => {
-                trip.listener().tell(Stage::Validate, || reason.clone());
-                return Self::BadBody(reason);
-            }
-        }
-        Self::Answered(arrived)
-    }
-
-    /// For the verdict.
-    pub(super) fn outcome(&self, now: Timestamp) -> Outcome<'_> {
-        match self {
-            Self::Answered(arrived) => Outcome::Answered {
-                status: arrived.status,
-                retry_after: retry_after(&arrived.headers, now),
-                text: arrived.text(),
-            },
-            Self::BadBody(reason) => Outcome::BadBody(reason),
-            Self::Failed(fault) => Outcome::Failed(fault),
-        }
     }
 }
 

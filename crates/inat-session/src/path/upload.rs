@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use url::Url;
 
@@ -11,8 +11,8 @@ use crate::path::Stage;
 use crate::prepare::upload::{self, Found};
 use crate::prepare::{Payload, Prepared, encode_multipart};
 use crate::request::{Request, Upload};
-use crate::transport::blocking;
-use crate::{Error, Kind};
+use crate::runtime::may_wait;
+use crate::{Error, Kind, MAX_UPLOAD, Response};
 
 /// A body that is ready to be sent.
 pub(super) struct Loaded {
@@ -29,24 +29,39 @@ pub(super) async fn load(trip: &Trip, prepared: &Prepared) -> Result<Loaded, Err
     };
     let mut loaded = Vec::with_capacity(files.len());
     for file in files {
-        let copy = file.clone();
-        loaded.push(match blocking(move || upload::load(&copy)).await?? {
+        loaded.push(match may_wait(|| upload::load(file))? {
             Found::Loaded(whole) => whole,
-            Found::Elsewhere(url) => fetch(trip, file, &url).await?,
+            Found::Elsewhere(url) => fetch(trip, prepared, file, &url).await?,
         });
     }
     let (content_type, bytes) = encode_multipart(fields, &loaded);
-    let content_type = HeaderValue::try_from(content_type)
-        .map_err(|_| trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned())))?;
+    let content_type = HeaderValue::try_from(content_type).map_err(|_| {
+        trip.error(Stage::Prepare, prepared, Kind::Internal("a form with an impossible boundary".to_owned()))
+    })?;
     Ok(Loaded { bytes, content_type: Some(content_type) })
 }
 
-/// A file from the web, through the session like everything else. The credentials of the request are not for that host.
-async fn fetch(trip: &Trip, file: &Upload, url: &Url) -> Result<upload::Loaded, Error> {
-    let request = Request::get(url.as_str()).header("Accept", "*/*").allow_redirects(true).dry_run(false);
+/// A file from the web, through the session like everything else and within the deadline of the whole. The credentials of the
+/// request are not for that host.
+async fn fetch(trip: &Trip, asked: &Prepared, file: &Upload, url: &Url) -> Result<upload::Loaded, Error> {
+    let mut request = Request::get(url.as_str()).header("Accept", "*/*").allow_redirects(true).dry_run(false);
+    (request.options.deadline, request.options.max_delay) = (asked.options.deadline, asked.options.max_delay);
     let prepared = Arc::new(trip.core().prepare(&request)?);
     let response = Box::pin(super::redirect::follow(trip, prepared)).await?.error_for_status()?;
     let content_type = response.header("content-type").map(str::to_owned);
-    let bytes = response.read().await?;
-    upload::Loaded::fetched(file, url, content_type.as_deref(), bytes)
+    upload::Loaded::fetched(file, url, content_type.as_deref(), read(response).await?)
+}
+
+/// A body, or a little more than may be uploaded of it: that is refused, however large it is.
+async fn read(mut response: Response) -> Result<Bytes, Error> {
+    if let Ok(whole) = response.bytes() {
+        return Ok(whole.clone());
+    }
+    let mut bytes = BytesMut::new();
+    while bytes.len() as u64 <= MAX_UPLOAD
+        && let Some(piece) = response.chunk().await?
+    {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
 }

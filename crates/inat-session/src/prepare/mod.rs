@@ -7,6 +7,7 @@
 mod body;
 mod choices;
 mod dates;
+mod debug;
 mod defaults;
 mod fields;
 mod hosts;
@@ -46,12 +47,13 @@ pub mod vocabulary {
 /// A request as it will be sent. It can be kept, looked at, and sent again.
 #[doc(alias = "PreparedRequest")]
 #[doc(alias = "prepare_inat_request")]
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Prepared {
     /// The method.
     pub method: Method,
-    /// The absolute URL, without fragment.
+    /// The absolute URL. Its fragment, if it has one, stays here: it is not sent, and only tells stored answers apart, as it
+    /// does in the reference.
     pub url: Url,
     /// All fields but those of the connection.
     pub headers: HeaderMap,
@@ -99,7 +101,7 @@ impl Prepared {
 }
 
 /// The body of a prepared request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Payload {
     /// None.

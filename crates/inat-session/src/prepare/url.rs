@@ -9,7 +9,7 @@ use crate::path::Stage;
 use crate::secret::mask_text;
 use crate::{Error, Kind};
 
-/// A URL without fragment and credentials, and the credentials.
+/// A URL without credentials, and the credentials.
 pub(super) struct Resolved {
     pub(super) url: Url,
     /// User and password of the URL, as an `Authorization` field. A URL is logged, stored and passed on; a field is not.
@@ -28,7 +28,6 @@ pub(super) fn resolve(target: &str, base: &Url) -> Result<Resolved, Error> {
         None => below(base, target)?,
     };
     let mut url = Url::parse(&text).map_err(|error| malformed(format!("`{}` is no URL: {error}", shown(target))))?;
-    url.set_fragment(None);
     let basic = take_credentials(&mut url)?;
     Ok(Resolved { url, basic })
 }
@@ -140,7 +139,7 @@ mod tests {
         let table = [
             ("https://api.inaturalist.org/v1/", "observations", "https://api.inaturalist.org/v1/observations"),
             ("https://api.inaturalist.org/v1", "observations", "https://api.inaturalist.org/v1/observations"),
-            ("https://api.inaturalist.org/v1", "/taxa/1?a=b#c", "https://api.inaturalist.org/v1/taxa/1?a=b"),
+            ("https://api.inaturalist.org/v1", "/taxa/1?a=b#c", "https://api.inaturalist.org/v1/taxa/1?a=b#c"),
             ("https://api.inaturalist.org/v1/", "v2/taxa", "https://api.inaturalist.org/v2/taxa"),
             ("https://api.inaturalist.org/v1/", "/v2/taxa", "https://api.inaturalist.org/v2/taxa"),
             ("https://api.inaturalist.org/v1/", "v1/taxa", "https://api.inaturalist.org/v1/taxa"),
@@ -158,7 +157,7 @@ mod tests {
                 "https://api.inaturalist.org/v1///evil.example/x",
             ),
             ("https://api.inaturalist.org/v1/", "a b", "https://api.inaturalist.org/v1/a%20b"),
-            ("https://api.inaturalist.org/v1/", "HTTP://H.org:80/x?q=%20#f", "http://h.org/x?q=%20"),
+            ("https://api.inaturalist.org/v1/", "HTTP://H.org:80/x?q=%20#f", "http://h.org/x?q=%20#f"),
             ("https://api.inaturalist.org/v1/", " https://h.org/a\n", "https://h.org/a"),
         ];
         for (base, target, expected) in table {

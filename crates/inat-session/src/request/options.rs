@@ -78,6 +78,13 @@ pub enum Freshness {
     OnlyIfCached,
 }
 
+impl Freshness {
+    /// The other one, unless only the cache may answer: nothing said besides lifts that.
+    pub(crate) fn or_only_if_cached(self, other: Self) -> Self {
+        if self == Self::OnlyIfCached { self } else { other }
+    }
+}
+
 /// A time limit of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TimeoutChoice {

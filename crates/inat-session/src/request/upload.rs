@@ -18,7 +18,7 @@ pub const MAX_UPLOAD: u64 = 20_000_000;
 /// assert_eq!(sound.field, "sound");
 /// ```
 #[doc(alias = "ensure_file_obj")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upload {
     /// The name of the form field: `file` unless set.
@@ -30,7 +30,7 @@ pub struct Upload {
 }
 
 /// Where the bytes of an upload come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UploadSource {
     /// A file; a leading `~` is the home folder.

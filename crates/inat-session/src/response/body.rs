@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
+use tokio::sync::Mutex;
 
+use crate::runtime::wait;
 use crate::transport::{Chunks, Fault};
 
 /// What a response holds.
@@ -36,18 +38,18 @@ impl Arriving {
         Self(Arc::new(Mutex::new(Some(chunks))))
     }
 
-    /// The next piece. The stream is taken out while it is waited for, so that no lock is held across the wait.
+    /// The next piece. Whoever stops waiting for it loses nothing, and others who wait meanwhile get theirs after it.
     pub(crate) async fn next(&self) -> Option<Result<Bytes, Fault>> {
-        let mut chunks = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let piece = chunks.next().await;
-        if matches!(piece, Some(Ok(_))) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(chunks);
+        let mut chunks = self.0.lock().await;
+        let piece = chunks.as_mut()?.next().await;
+        if !matches!(piece, Some(Ok(_))) {
+            *chunks = None;
         }
         piece
     }
 }
 
-/// A body for code that is not async. It blocks while the body arrives.
+/// A body for code that is not async. It blocks while the body arrives; inside an async task it fails instead.
 #[derive(Debug)]
 pub struct Reader {
     content: Content,
@@ -67,7 +69,7 @@ impl Read for Reader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             let Content::Arriving(arriving) = &self.content else { return Ok(0) };
-            match futures_executor::block_on(arriving.next()) {
+            match wait(arriving.next()).map_err(io::Error::other)? {
                 None => return Ok(0),
                 Some(Ok(piece)) => self.piece = piece,
                 Some(Err(fault)) => return Err(io::Error::other(fault)),

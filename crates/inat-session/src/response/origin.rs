@@ -1,11 +1,13 @@
 //! Where an answer came from.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use crate::cache::StaleBecause;
 use crate::dry_run::Plan;
+use crate::human::Human;
 
 /// Where an answer came from, and what it cost.
 #[derive(Clone, Debug)]
@@ -47,6 +49,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The same, got together with somebody else.
+    pub(crate) fn shared(self) -> Self {
+        match self {
+            shared @ Self::Shared(_) => shared,
+            origin => Self::Shared(Box::new(origin)),
+        }
+    }
+
     /// How many requests were sent for it.
     pub fn attempts(&self) -> u32 {
         match self {
@@ -63,6 +73,47 @@ impl Origin {
             Self::Network { .. } | Self::DryRun(_) => false,
         }
     }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network { attempts, waited } => {
+                f.write_str("from the server")?;
+                spent(f, *attempts, *waited)
+            }
+            Self::Revalidated { attempts, waited } => {
+                f.write_str("cached, and the server says it is still good")?;
+                spent(f, *attempts, *waited)
+            }
+            Self::Cached { age, fresh_for: Some(fresh_for) } => {
+                write!(f, "cached {}, good for {} more", Ago(*age), Human(*fresh_for))
+            }
+            Self::Cached { age, fresh_for: None } => write!(f, "cached {}, good for ever", Ago(*age)),
+            Self::Stale { age, because } => write!(f, "cached {} and expired ({because})", Ago(*age)),
+            Self::Shared(origin) => write!(f, "shared with a twin in flight: {origin}"),
+            Self::DryRun(_) => f.write_str("a dry run"),
+        }
+    }
+}
+
+/// How long ago something was.
+struct Ago(Duration);
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(1) { f.write_str("just now") } else { write!(f, "{} ago", Human(self.0)) }
+    }
+}
+
+fn spent(f: &mut fmt::Formatter<'_>, attempts: u32, waited: Duration) -> fmt::Result {
+    if attempts > 1 {
+        write!(f, ", {attempts} tries")?;
+    }
+    if waited >= Duration::from_millis(50) {
+        write!(f, ", after a wait of {}", Human(waited))?;
+    }
+    Ok(())
 }
 
 /// One redirect on the way to an answer.

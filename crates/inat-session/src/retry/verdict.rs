@@ -22,7 +22,7 @@ pub(crate) enum Outcome<'a> {
         text: &'a [u8],
     },
     /// A head came, but the body cannot be used.
-    BadBody(&'a str),
+    BadBody,
     /// No answer came.
     Failed(&'a Fault),
 }
@@ -92,19 +92,25 @@ impl fmt::Display for Why {
 
 /// Judges one try. `random` between 0 and 1 feeds the jitter.
 pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff, random: f64) -> Verdict {
-    let again = |why| match tried.failures < tried.max_retries {
-        true => Verdict::Again { why, after: backoff.before_retry(tried.failures + 1, random), retry_after: None },
-        false => Verdict::GiveUp,
+    let again = |why| {
+        if tried.failures >= tried.max_retries {
+            return Verdict::GiveUp;
+        }
+        Verdict::Again { why, after: backoff.before_retry(tried.failures + 1, random), retry_after: None }
     };
     let repeatable = tried.idempotent || is_idempotent(tried.method);
     match outcome {
-        Outcome::Answered { status, text, .. } if *status == StatusCode::FORBIDDEN && is_block_page(text) => Verdict::Blocked,
+        Outcome::Answered { status, text, .. } if *status == StatusCode::FORBIDDEN && is_block_page(text) => {
+            Verdict::Blocked
+        }
         // A limiting status was refused before anything happened, so any method may come again. `max_retries = 0` means that
         // the caller wants to see it.
-        Outcome::Answered { status, retry_after, .. } if tried.limit_statuses.contains(status) => match tried.max_retries {
-            0 => Verdict::Answer,
-            _ => Verdict::Throttled { status: *status, retry_after: *retry_after },
-        },
+        Outcome::Answered { status, retry_after, .. } if tried.limit_statuses.contains(status) => {
+            match tried.max_retries {
+                0 => Verdict::Answer,
+                _ => Verdict::Throttled { status: *status, retry_after: *retry_after },
+            }
+        }
         // 500 with this text is v2's way of saying that `page · per_page` exceeds 10,000. It will say so for ever.
         Outcome::Answered { text, .. } if is_window_too_large(text) => Verdict::Answer,
         Outcome::Answered { status, retry_after, .. } if is_server_trouble(*status) && repeatable => {
@@ -117,10 +123,10 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
             }
         }
         Outcome::Answered { .. } => Verdict::Answer,
-        Outcome::BadBody(_) if repeatable => again(Why::BadBody),
+        Outcome::BadBody if repeatable => again(Why::BadBody),
         Outcome::Failed(Fault::Certificate(_) | Fault::Unsendable(_)) => Verdict::GiveUp,
         Outcome::Failed(fault) if repeatable || fault.is_before_sending() => again(Why::Fault(fault.to_string())),
-        Outcome::BadBody(_) | Outcome::Failed(_) => Verdict::GiveUp,
+        Outcome::BadBody | Outcome::Failed(_) => Verdict::GiveUp,
     }
 }
 
@@ -188,7 +194,9 @@ mod tests {
         let reset = Fault::Reset("closed".into());
         let cut = Fault::Truncated("half".into());
         let certificate = Fault::Certificate("expired".into());
-        let retried = |method: &Method, fault: &Fault| matches!(verdict(method, &Outcome::Failed(fault), 0), Verdict::Again { .. });
+        let retried = |method: &Method, fault: &Fault| {
+            matches!(verdict(method, &Outcome::Failed(fault), 0), Verdict::Again { .. })
+        };
         for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE] {
             assert!(retried(&method, &connect) && retried(&method, &reset) && retried(&method, &cut), "{method}");
             assert!(!retried(&method, &certificate), "{method}");
@@ -201,7 +209,8 @@ mod tests {
 
     #[test]
     fn the_caller_may_vouch_for_a_post() {
-        let tried = Tried { method: &Method::POST, idempotent: true, failures: 0, max_retries: 5, limit_statuses: &LIMITED };
+        let tried =
+            Tried { method: &Method::POST, idempotent: true, failures: 0, max_retries: 5, limit_statuses: &LIMITED };
         let reset = Fault::Reset("closed".into());
         assert!(matches!(judge(&Outcome::Failed(&reset), &tried, &EXACT, 0.0), Verdict::Again { .. }));
     }
@@ -218,7 +227,7 @@ mod tests {
             .collect();
         assert_eq!(seconds, [Some(0), Some(1), Some(2), Some(4), Some(8), None]);
         assert_eq!(waits[5], Verdict::Answer);
-        assert_eq!(verdict(&Method::GET, &Outcome::BadBody("cut"), 5), Verdict::GiveUp);
+        assert_eq!(verdict(&Method::GET, &Outcome::BadBody, 5), Verdict::GiveUp);
     }
 
     #[test]

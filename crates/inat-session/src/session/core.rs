@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use url::Position;
+
 use crate::background::Background;
 use crate::builder::{Place, SessionBuilder};
-use crate::coalesce::Flights;
+use crate::cache::Rules;
+use crate::coalesce::{Flights, Renewals};
 use crate::event::Listener;
 use crate::limit::{Ledger, Limiter, MemoryLedger, SqliteLedger};
 use crate::lookup::Shelf;
@@ -26,13 +29,13 @@ pub(crate) struct Core {
     pub(crate) defaults: Defaults,
     pub(crate) shelf: Shelf,
     pub(crate) flights: Flights,
+    pub(crate) renewals: Renewals,
     pub(crate) limiter: Limiter,
     pub(crate) max_retries: u32,
     pub(crate) backoff: Backoff,
     pub(crate) timeout: RequestTimeout,
     pub(crate) read_whole: u64,
     pub(crate) check_json: bool,
-    pub(crate) plain: bool,
     pub(crate) clock: Clock,
     pub(crate) listener: Listener,
     pub(crate) background: Background,
@@ -51,21 +54,22 @@ impl Core {
         let file = store_file(&builder)?;
         let store = open_store(&builder, file.as_deref());
         let ledger = open_ledger(&builder)?;
+        let rules = rules(&builder);
         let transport = OnceLock::new();
         if let Some(own) = builder.transport {
             let _ = transport.set(own);
         }
         Ok(Self {
             defaults,
-            shelf: Shelf::new(store, builder.rules, builder.read_only, builder.filter, builder.key_of, file),
+            shelf: Shelf::new(store, rules, builder.read_only, builder.filter, builder.key_of, file),
             flights: Flights::default(),
+            renewals: Renewals::default(),
             limiter: Limiter::new(builder.limits, ledger, clock.clone()),
             max_retries: builder.max_retries,
             backoff: builder.backoff,
             timeout: builder.timeout,
             read_whole: builder.read_whole,
             check_json: builder.check_json,
-            plain: builder.plain,
             clock,
             listener: builder.listener,
             background: Background::default(),
@@ -100,7 +104,7 @@ impl Core {
     pub(crate) async fn close(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
-        self.background.finish(PATIENCE).await;
+        self.background.finish(&self.clock, PATIENCE).await;
         self.shelf.close();
         self.limiter.close();
     }
@@ -112,6 +116,17 @@ impl std::fmt::Debug for Core {
     }
 }
 
+/// The rules of the cache. Where the API's base is somebody else's host (a sandbox, a gateway), it is iNaturalist's all the
+/// same: `v` and `ttl` are for the caches on the way there too.
+fn rules(builder: &SessionBuilder) -> Rules {
+    let mut rules = builder.rules.clone();
+    let base = &builder.base_url[Position::BeforeHost..Position::AfterPort];
+    if !rules.inat_hosts.is_empty() && !rules.inat_hosts.iter().any(|host| host == base) {
+        rules.inat_hosts.push(base.to_owned());
+    }
+    rules
+}
+
 /// A setting is wrong.
 pub(crate) fn config(problem: impl Into<String>) -> Error {
     Error::new(Stage::Build, Kind::Config(problem.into()))
@@ -119,7 +134,8 @@ pub(crate) fn config(problem: impl Into<String>) -> Error {
 
 fn standard() -> Result<Paths, Error> {
     Paths::standard().ok_or_else(|| {
-        config("this user has no home folder to keep files in").with_hint("name the files, or set INAT_HOME to a folder")
+        config("this user has no home folder to keep files in")
+            .with_hint("name the files, or set INAT_HOME to a folder")
     })
 }
 

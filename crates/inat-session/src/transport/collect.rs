@@ -1,6 +1,5 @@
 //! Reading a body whole, up to a bound.
 
-use ::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
@@ -18,30 +17,29 @@ pub(crate) enum Body {
         rest: Chunks,
     },
     /// It broke off.
-    Cut {
-        /// What was read.
-        part: Bytes,
-        /// How.
-        fault: Fault,
-    },
+    Cut(Fault),
 }
 
 /// Reads a body, but never much more than `bound` bytes of it into memory.
 pub(crate) async fn collect(incoming: &mut Incoming, bound: u64) -> Body {
     let mut chunks = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
-    let declared = incoming.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared = incoming.declared_length();
     if declared.is_some_and(|length| length > bound) {
         return Body::Larger { start: Bytes::new(), rest: chunks };
     }
     let first = match chunks.next().await {
         None => return Body::Whole(Bytes::new()),
-        Some(Err(fault)) => return Body::Cut { part: Bytes::new(), fault },
+        Some(Err(fault)) => return Body::Cut(fault),
         Some(Ok(first)) => first,
     };
+    if first.len() as u64 > bound {
+        // Whoever takes it piece by piece need not wait for the second one.
+        return Body::Larger { start: first, rest: chunks };
+    }
     // Most answers are one chunk, which is handed on as it is.
     let mut whole = match chunks.next().await {
         None => return Body::Whole(first),
-        Some(Err(fault)) => return Body::Cut { part: first, fault },
+        Some(Err(fault)) => return Body::Cut(fault),
         Some(Ok(second)) => {
             let expected = declared.map_or(0, |length| usize::try_from(length).unwrap_or(0));
             let mut whole = BytesMut::with_capacity(expected.max(first.len() + second.len()));
@@ -57,7 +55,7 @@ pub(crate) async fn collect(incoming: &mut Incoming, bound: u64) -> Body {
         match chunks.next().await {
             None => return Body::Whole(whole.freeze()),
             Some(Ok(chunk)) => whole.extend_from_slice(&chunk),
-            Some(Err(fault)) => return Body::Cut { part: whole.freeze(), fault },
+            Some(Err(fault)) => return Body::Cut(fault),
         }
     }
 }

@@ -14,9 +14,10 @@ use futures_util::{Stream, StreamExt, stream};
 use super::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 use crate::Clock;
 
-/// Sends over the network.
+/// Sends over the network: what a session does unless it is given another transport. Public so that a transport of one's own
+/// may hand on to it.
 #[derive(Debug)]
-pub(crate) struct HttpTransport {
+pub struct HttpTransport {
     /// reqwest fixes these two for a whole client, so there is one for each pair in use: usually two, reads and writes.
     clients: Mutex<HashMap<(bool, Option<Duration>), reqwest::Client>>,
     decompress: bool,
@@ -29,7 +30,8 @@ const MAX_CLIENTS: usize = 8;
 const PIECE: usize = 64 * 1024;
 
 impl HttpTransport {
-    pub(crate) fn new(clock: Clock) -> Self {
+    /// A transport without connections. They are made when the first request is sent.
+    pub fn new(clock: Clock) -> Self {
         Self { clients: Mutex::default(), decompress: true, clock }
     }
 
@@ -82,10 +84,8 @@ impl HttpTransport {
         let mut last = progress.count();
         let mut connecting = timeouts.connect;
         loop {
-            let (phase, limit) = match progress.is_done() {
-                true => (Phase::Reading, timeouts.read),
-                false => (Phase::Sending, timeouts.send),
-            };
+            let (phase, limit) =
+                if progress.is_done() { (Phase::Reading, timeouts.read) } else { (Phase::Sending, timeouts.send) };
             let Some(limit) = limit else { return std::future::pending().await };
             self.clock.expire(limit.saturating_add(connecting.take().unwrap_or_default())).await;
             let count = progress.count();
@@ -96,7 +96,11 @@ impl HttpTransport {
         }
     }
 
-    fn watch_reading(&self, chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static, timeouts: Timeouts) -> Chunks {
+    fn watch_reading(
+        &self,
+        chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+        timeouts: Timeouts,
+    ) -> Chunks {
         let clock = self.clock.clone();
         let state = Some((Box::pin(chunks), clock));
         Box::pin(stream::unfold(state, move |state| async move {
@@ -220,15 +224,18 @@ fn cut_short(error: &reqwest::Error, timeouts: Timeouts) -> Fault {
 fn is_certificate(error: &reqwest::Error) -> bool {
     let mut source = StdError::source(error);
     while let Some(cause) = source {
-        let tls = cause
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls_error(cause) {
             return true;
         }
         source = cause.source();
     }
     false
+}
+
+/// The TLS error an error is or wraps. An I/O error that holds another has the source of that other, not the other itself, so
+/// walking sources is not enough.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
 
 /// The whole chain of an error in one line, masked. reqwest's own text stops at "error sending request".

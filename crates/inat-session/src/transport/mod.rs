@@ -6,27 +6,24 @@
 mod collect;
 mod fault;
 mod http;
-mod runtime;
 #[cfg(any(test, feature = "testing"))]
 mod scripted;
 mod timeout;
 
 use std::pin::Pin;
 
+use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use futures_util::Stream;
-use ::http::{HeaderMap, StatusCode};
 
-pub use fault::{Fault, Phase};
 pub(crate) use collect::{Body, collect};
-pub(crate) use http::HttpTransport;
-pub(crate) use runtime::{blocking, inside_async, spawn};
+pub use fault::{Fault, Phase};
+pub use http::HttpTransport;
 #[cfg(any(test, feature = "testing"))]
 pub use scripted::Script;
 pub use timeout::{RequestTimeout, Timeouts};
 
 /// One request, as it goes out.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Outgoing {
     /// Method, URL and fields. The body is whole.
@@ -72,6 +69,24 @@ impl Incoming {
             headers,
             body: Box::pin(futures_util::stream::once(std::future::ready(Ok(body)))),
         }
+    }
+}
+
+impl Incoming {
+    /// How long the server says the body is.
+    pub(crate) fn declared_length(&self) -> Option<u64> {
+        self.headers.get(::http::header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    }
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("method", self.request.method())
+            .field("headers", &crate::secret::mask_headers(self.request.headers()))
+            .field("timeouts", &self.timeouts)
+            .field("verify", &self.verify)
+            .finish_non_exhaustive()
     }
 }
 

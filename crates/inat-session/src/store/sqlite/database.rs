@@ -14,8 +14,9 @@ use super::{Config, SqliteStore};
 const IDLE: usize = 16;
 /// Reads of one connection after which it looks whether the file was deleted or replaced. Every write looks.
 const LOOK_EVERY: u32 = 1024;
-/// The log is written back into the file beyond this many pages: 8 MiB.
-const CHECKPOINT_PAGES: u64 = 512;
+/// The log is written back into the file beyond this many pages: 32 MiB. Writing back waits for the disk, and the longer the
+/// log, the more often its pages were written to it and need writing back once.
+const CHECKPOINT_PAGES: u64 = 2048;
 /// The log is cut to this many bytes when it starts again.
 const LOG_BYTES: u64 = 8 << 20;
 

@@ -23,9 +23,8 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_use ON entry (used, id, stored, dead);
 CREATE INDEX entry_by_resource ON entry (resource);
 
--- AUTOINCREMENT remembers the highest number ever given, so that the number of a replaced entry never comes back.
 CREATE TABLE body (
-    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    id   INTEGER PRIMARY KEY,
     -- A checksum, how it is packed, then the bytes: see frame.rs.
     data BLOB NOT NULL
 );

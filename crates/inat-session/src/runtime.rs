@@ -25,12 +25,10 @@ fn handle() -> Result<&'static Handle, Error> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime.handle());
     }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("inat-session")
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(Stage::Transport, Kind::Internal(format!("no threads for the network: {error}"))))?;
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).thread_name("inat-session").enable_all().build().map_err(
+            |error| Error::new(Stage::Transport, Kind::Internal(format!("no threads for the network: {error}"))),
+        )?;
     Ok(RUNTIME.get_or_init(|| runtime).handle())
 }
 
@@ -43,18 +41,27 @@ where
     Ok(handle()?.spawn(future))
 }
 
-/// Runs work that may wait for a file on a thread that is there for waiting. Called from a task of [`spawn`].
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::new(Stage::Transport, Kind::Internal(format!("a task ended early: {error}"))))
+/// Runs work that may wait for a file. Called from a task of [`spawn`]; its other tasks go on elsewhere meanwhile.
+pub(crate) fn may_wait<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
+/// Runs a future on this thread, for code that is not async.
+///
+/// # Errors
+/// [`Kind::InsideAsync`] when this thread is busy polling tasks, tokio's or those of an executor of `futures`.
+pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Error> {
+    if inside_async() || futures_executor::enter().is_err() {
+        return Err(Error::new(Stage::Prepare, Kind::InsideAsync));
+    }
+    Ok(futures_executor::block_on(future))
 }
 
 /// Whether this thread is busy polling a tokio task, so that blocking it would stall others.
 ///
 /// `Handle::try_current` alone also says yes inside `spawn_blocking`, where blocking is what one is there for. The difference
 /// that tokio lets us see is the cooperative budget: a task has one and it runs out, a blocking thread has none.
-pub(crate) fn inside_async() -> bool {
+fn inside_async() -> bool {
     use std::task::{Context, Poll, Waker};
     use tokio::task::coop::poll_proceed;
 

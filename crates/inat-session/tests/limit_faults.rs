@@ -1,0 +1,236 @@
+//! What the ledger does when its file is locked, damaged, deleted, somebody else's, or cannot be written.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use inat_session::Clock;
+use inat_session::limit::{Ask, Ledger, LedgerError, Limits, Reserved, Slot, SqliteLedger, Window};
+use rusqlite::Connection;
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ratelimit.db");
+    (folder, file)
+}
+
+fn windows() -> Vec<Window> {
+    Limits::default().windows(false)
+}
+
+fn reserve(ledger: &SqliteLedger) -> Slot {
+    let windows = windows();
+    match ledger.reserve(&Ask::new("b", &windows)).unwrap() {
+        Reserved::Slot(slot) => slot,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fails(ledger: &SqliteLedger) -> LedgerError {
+    ledger.reserve(&Ask::new("b", &windows())).unwrap_err()
+}
+
+#[test]
+fn locked_by_another_program() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let ledger = SqliteLedger::at(&file, clock.clone());
+    reserve(&ledger);
+    let other = Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let before = clock.monotonic();
+    assert!(matches!(fails(&ledger), LedgerError::Locked { .. }));
+    let waited = clock.monotonic().saturating_sub(before);
+    assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(6), "{waited:?}");
+    let busy = ledger.reserve(&Ask { at_once: true, ..Ask::new("b", &windows()) });
+    assert_eq!(busy, Err(LedgerError::Busy));
+    // Looking needs no lock.
+    assert!(ledger.account(&Ask::new("b", &windows())).is_ok());
+    other.execute_batch("ROLLBACK").unwrap();
+    reserve(&ledger);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_windows_count_as_full() {
+    let text = b"this is a shopping list and no database. ".repeat(200);
+    for junk in [text.clone(), text[..10].to_vec(), [b"SQLite format 3\0".to_vec(), text].concat()] {
+        let (_folder, file) = folder();
+        fs::write(&file, &junk).unwrap();
+        let clock = Clock::manual();
+        let ledger = SqliteLedger::at(&file, clock.clone());
+        let slot = reserve(&ledger);
+        // A minute is the longest of the windows that are waited out.
+        assert!(slot.wait >= Duration::from_secs(60) && slot.wait < Duration::from_secs(61), "{slot:?}");
+        assert_eq!(fs::read(file.with_extension("db.damaged")).unwrap(), junk);
+        clock.advance(slot.wait);
+        assert_eq!(reserve(&ledger).wait, Duration::ZERO);
+    }
+}
+
+#[test]
+fn damage_while_in_use() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let ledger = SqliteLedger::at(&file, clock.clone());
+    for _ in 0..3 {
+        reserve(&ledger);
+    }
+    // The table of slots goes missing: a new file, and every window counts as full.
+    Connection::open(&file).unwrap().execute_batch("DROP TABLE slot").unwrap();
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+    // A row of time too.
+    Connection::open(&file).unwrap().execute_batch("DELETE FROM time").unwrap();
+    clock.advance(Duration::from_secs(600));
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+}
+
+#[test]
+fn deleted_while_in_use() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let open = || SqliteLedger::at(&file, clock.clone());
+    let (first, second) = (open(), open());
+    for _ in 0..2 {
+        assert_eq!(reserve(&first).wait, Duration::ZERO);
+        assert_eq!(reserve(&second).wait, Duration::ZERO);
+    }
+    for side in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{side}", file.display())).unwrap();
+    }
+    // Four of five are used, whoever asks, and in whatever order they notice.
+    assert_eq!(reserve(&second).wait, Duration::ZERO);
+    assert!(reserve(&first).wait >= Duration::from_secs(5));
+    assert!(reserve(&open()).wait >= Duration::from_secs(5));
+    let account = first.account(&Ask::new("b", &windows())).unwrap();
+    assert_eq!(account.used, [7, 7, 7]);
+}
+
+#[test]
+fn deleted_with_its_folder() {
+    let (folder, _) = folder();
+    let file = folder.path().join("deep/down/ratelimit.db");
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    for _ in 0..5 {
+        reserve(&ledger);
+    }
+    fs::remove_dir_all(folder.path().join("deep")).unwrap();
+    assert!(reserve(&ledger).wait >= Duration::from_secs(5));
+    assert!(file.exists());
+}
+
+#[test]
+fn a_newer_format_is_left_alone() {
+    let (_folder, file) = folder();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    reserve(&ledger);
+    ledger.close();
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    assert!(matches!(fails(&ledger), LedgerError::Newer { found: 99, .. }));
+    let version = |file: &Path| {
+        Connection::open(file).unwrap().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(version(&file), 99);
+}
+
+#[test]
+fn an_older_format_is_set_aside() {
+    let (_folder, file) = folder();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    reserve(&ledger);
+    ledger.close();
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 0").unwrap();
+    assert!(reserve(&SqliteLedger::at(&file, Clock::manual())).wait >= Duration::from_secs(60));
+    assert!(file.with_extension("db.damaged").exists());
+}
+
+#[test]
+fn the_database_of_another_program_is_left_alone() {
+    let (_folder, file) = folder();
+    Connection::open(&file)
+        .unwrap()
+        .execute_batch("CREATE TABLE bucket_x (item); INSERT INTO bucket_x VALUES (1)")
+        .unwrap();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    assert_eq!(fails(&ledger), LedgerError::Foreign { path: file.clone() });
+    let count = Connection::open(&file).unwrap().query_row("SELECT count(*) FROM bucket_x", [], |row| row.get(0));
+    assert_eq!(count, Ok(1));
+}
+
+#[test]
+fn an_empty_file_is_a_new_one() {
+    let (_folder, file) = folder();
+    fs::write(&file, "").unwrap();
+    assert_eq!(reserve(&SqliteLedger::at(&file, Clock::manual())).wait, Duration::ZERO);
+}
+
+#[test]
+fn places_that_cannot_be_written() {
+    let (folder, file) = folder();
+    // The file's name is a folder's.
+    fs::create_dir(&file).unwrap();
+    assert!(matches!(fails(&SqliteLedger::at(&file, Clock::manual())), LedgerError::Io { .. }));
+    assert!(file.is_dir());
+    // The folder's name is a file's.
+    fs::write(folder.path().join("plain"), "x").unwrap();
+    let below = SqliteLedger::at(folder.path().join("plain/ratelimit.db"), Clock::manual());
+    assert!(matches!(fails(&below), LedgerError::Io { .. }));
+    // It can be used again as soon as the fault is gone.
+    fs::remove_file(folder.path().join("plain")).unwrap();
+    reserve(&below);
+    // A device that is always full.
+    if Path::new("/dev/full").exists() {
+        assert!(matches!(
+            fails(&SqliteLedger::at("/proc/ratelimit.db", Clock::manual())),
+            LedgerError::Io { .. } | LedgerError::ReadOnly { .. }
+        ));
+    }
+}
+
+#[test]
+fn closed() {
+    let (_folder, file) = folder();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    reserve(&ledger);
+    ledger.close();
+    assert_eq!(fails(&ledger), LedgerError::Closed);
+    assert_eq!(ledger.buckets(), Err(LedgerError::Closed));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, file) = folder();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    reserve(&ledger);
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+            entry.file_name().into_string().unwrap()
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, ["ratelimit.db", "ratelimit.db-shm", "ratelimit.db-wal", "ratelimit.db.lock"]);
+}
+
+#[test]
+fn the_past_is_pruned() {
+    let (folder, file) = folder();
+    let clock = Clock::manual();
+    let ledger = SqliteLedger::at(&file, clock.clone());
+    let windows = Limits { per_day: 1000.0, ..Limits::unlimited() }.windows(false);
+    for _ in 0..20_000 {
+        clock.advance(Duration::from_secs(87));
+        assert!(matches!(ledger.reserve(&Ask::new("b", &windows)).unwrap(), Reserved::Slot(_)));
+    }
+    let kept: i64 =
+        Connection::open(&file).unwrap().query_row("SELECT count(*) FROM slot", [], |row| row.get(0)).unwrap();
+    assert!(kept < 1000 + 200, "{kept}");
+    ledger.close();
+    let size: u64 = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(size < 100_000, "{size}");
+}

@@ -1,0 +1,323 @@
+//! Twins: in one process, between processes, and those who only look alike.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use inat_sandbox::{Answer, Config, Fault as Bad, Sandbox};
+use inat_session::{Clock, Error, Fault, Kind, Origin, Request, Response, Session, Token};
+
+use crate::support::{Actor, BODY, Gate, Stub, hear, offline, ok, part, reply, secs, tell, until_async, waits};
+
+const TAXA: &str = "taxa/1";
+
+/// Sends all of them at once: each is on its way before the first is answered.
+async fn together(inat: &Session, gate: &Gate, requests: Vec<Request>) -> Vec<Result<Response, Error>> {
+    let callers = requests.into_iter().map(|request| inat.send(request));
+    let (answers, ()) = tokio::join!(join_all(callers), async { gate.open() });
+    answers
+}
+
+#[tokio::test]
+async fn a_hundred_callers_are_one_request() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| ok(&[]));
+    let inat = offline(stub.clone(), &clock).build().unwrap();
+    let answers = together(&inat, &gate, vec![Request::get(TAXA); 100]).await;
+    assert_eq!((stub.count(), clock.slept()), (1, Duration::ZERO));
+    let shared = answers.iter().filter(|answer| matches!(answer.as_ref().unwrap().origin(), Origin::Shared(_))).count();
+    assert_eq!(shared, 99);
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap().text().unwrap() == BODY));
+    let attempts: u32 = answers.iter().map(|answer| answer.as_ref().unwrap().origin().attempts()).sum();
+    assert_eq!(attempts, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_may_not_be_shared_releases_the_others_at_once() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| ok(&[("cache-control", "no-store")]));
+    let inat = offline(stub.clone(), &clock).unlimited().build().unwrap();
+    let answers = together(&inat, &gate, vec![Request::get(TAXA); 20]).await;
+    assert!(answers.iter().all(|answer| matches!(answer.as_ref().unwrap().origin(), Origin::Network { .. })));
+    assert_eq!(stub.count(), 20);
+    assert_eq!(clock.slept(), Duration::ZERO, "nobody queues behind the others");
+}
+
+#[tokio::test]
+async fn a_failure_once_is_no_reason_never_to_share_again() {
+    let failures: [fn() -> Result<inat_session::Incoming, Fault>; 4] = [
+        || Err(Fault::Connect("refused".to_owned())),
+        || Ok(reply(503, &[], "")),
+        || Ok(reply(404, &[], "")),
+        || Ok(ok(&[("cache-control", "no-store")])),
+    ];
+    for failure in failures {
+        let (clock, gate) = (Clock::manual(), Gate::shut());
+        let doors = gate.clone();
+        let stub = Stub::new(&clock, move |number, _| {
+            let gate = doors.clone();
+            Box::pin(async move {
+                if number == 0 {
+                    return failure();
+                }
+                gate.pass().await;
+                Ok(ok(&[("cache-control", "max-age=10")]))
+            })
+        });
+        let inat = offline(stub.clone(), &clock).max_retries(0).unlimited().build().unwrap();
+        let _ = inat.get(TAXA).await;
+        gate.let_one();
+        inat.get(TAXA).await.unwrap();
+        assert_eq!(stub.count(), 2);
+        clock.advance(secs(20));
+        for answer in together(&inat, &gate, vec![Request::get(TAXA); 8]).await {
+            answer.unwrap();
+        }
+        assert_eq!(stub.count(), 3, "the eight went together");
+    }
+}
+
+#[tokio::test]
+async fn those_who_only_look_alike_go_alone() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, seen| {
+        let whose = seen.field("authorization").unwrap_or("nobody").to_owned();
+        ok(&[("x-whose", &whose), ("cache-control", "public, max-age=600")])
+    });
+    let inat = offline(stub.clone(), &clock).unlimited().build().unwrap();
+    let asked = || Request::get(TAXA);
+    let requests = vec![
+        asked().token(&Token::new("a")),
+        asked().token(&Token::new("b")),
+        asked(),
+        asked().token(&Token::new("a")),
+        asked().token(&Token::new("b")),
+        asked(),
+    ];
+    let answers = together(&inat, &gate, requests).await;
+    let whose: Vec<&str> = answers.iter().map(|answer| answer.as_ref().unwrap().header("x-whose").unwrap()).collect();
+    assert_eq!(whose, ["Bearer a", "Bearer b", "nobody", "Bearer a", "Bearer b", "nobody"]);
+    assert_eq!(stub.count(), 3);
+}
+
+#[tokio::test]
+async fn writes_are_never_joined() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| ok(&[]));
+    let inat = offline(stub.clone(), &clock).unlimited().build().unwrap();
+    for answer in together(&inat, &gate, vec![Request::post(TAXA); 5]).await {
+        answer.unwrap();
+    }
+    assert_eq!(stub.count(), 5);
+}
+
+#[tokio::test]
+async fn each_gets_an_error_or_an_answer_as_he_asked() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| reply(404, &[], "no"));
+    let inat = offline(stub.clone(), &clock).unlimited().build().unwrap();
+    let requests = vec![Request::get(TAXA), Request::get(TAXA).raise_for_status(false)];
+    let answers = together(&inat, &gate, requests).await;
+    assert_eq!(answers[0].as_ref().unwrap_err().status().unwrap(), 404);
+    assert_eq!(answers[1].as_ref().unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_network_is_everybodys() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let doors = gate.clone();
+    let stub = Stub::new(&clock, move |_, _| {
+        let gate = doors.clone();
+        Box::pin(async move {
+            gate.pass().await;
+            Err(Fault::Connect("refused".to_owned()))
+        })
+    });
+    let inat = offline(stub.clone(), &clock).unlimited().max_retries(1).build().unwrap();
+    let answers = together(&inat, &gate, vec![Request::get(TAXA); 10]).await;
+    assert!(answers.iter().all(|answer| matches!(answer.as_ref().unwrap_err().kind(), Kind::Network(_))));
+    assert_eq!(stub.count(), 2);
+}
+
+#[tokio::test]
+async fn the_leader_may_leave() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| ok(&[]));
+    let inat = offline(stub.clone(), &clock).build().unwrap();
+    let caller = || {
+        let inat = inat.clone();
+        tokio::spawn(async move { inat.get(TAXA).await })
+    };
+    let leader = caller();
+    until_async("the leader sends", || stub.count() == 1).await;
+    let mut followers: Vec<_> = (0..3).map(|_| inat.send(Request::get(TAXA))).map(Box::pin).collect();
+    for follower in &mut followers {
+        assert!(futures_util::poll!(follower).is_pending());
+    }
+    leader.abort();
+    assert!(leader.await.is_err());
+    gate.open();
+    for follower in followers {
+        assert_eq!(follower.await.unwrap().text().unwrap(), BODY);
+    }
+    assert_eq!(stub.count(), 1);
+}
+
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn when_all_leave_the_request_ends_and_the_next_one_starts_anew() {
+    let clock = Clock::manual();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let counter = ended.clone();
+    let stub = Stub::new(&clock, move |number, _| {
+        let counted = Counted(counter.clone());
+        Box::pin(async move {
+            let _counted = counted;
+            if number == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(ok(&[]))
+        })
+    });
+    let inat = offline(stub.clone(), &clock).build().unwrap();
+    let mut callers: Vec<_> = (0..5).map(|_| Box::pin(inat.send(Request::get(TAXA)))).collect();
+    for caller in &mut callers {
+        assert!(futures_util::poll!(caller).is_pending());
+    }
+    until_async("it is sent", || stub.count() == 1).await;
+    drop(callers);
+    until_async("it is dropped", || ended.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(inat.get(TAXA).await.unwrap().text().unwrap(), BODY);
+    assert_eq!(stub.count(), 2);
+}
+
+#[tokio::test]
+async fn a_transport_that_panics_takes_nobody_down_for_good() {
+    let clock = Clock::manual();
+    let stub = Stub::new(&clock, |number, _| {
+        Box::pin(async move {
+            assert!(number > 0, "a panic in a transport of somebody's own");
+            Ok(ok(&[]))
+        })
+    });
+    let inat = offline(stub.clone(), &clock).build().unwrap();
+    let error = inat.get(TAXA).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Internal(_)), "{error:?}");
+    assert_eq!(inat.get(TAXA).await.unwrap().status(), 200);
+}
+
+/// However often it is served meanwhile, a stale answer is refreshed once at a time; and it is refreshed.
+#[tokio::test]
+async fn one_refresh_in_the_background_at_a_time() {
+    for _ in 0..20 {
+        let clock = Clock::manual();
+        let stub = Stub::at_once(&clock, |_, _| Ok(ok(&[("cache-control", "max-age=10"), ("etag", "\"1\"")])));
+        let inat = offline(stub.clone(), &clock).unlimited().stale_while_revalidate(true).build().unwrap();
+        inat.get(TAXA).await.unwrap();
+        clock.advance(secs(20));
+        let answers = join_all((0..8).map(|_| {
+            let inat = inat.clone();
+            async move { tokio::spawn(async move { inat.get(TAXA).await.unwrap() }).await.unwrap() }
+        }))
+        .await;
+        assert!(answers.iter().any(|answer| matches!(answer.origin(), Origin::Stale { .. })));
+        inat.close().await;
+        assert_eq!(stub.count(), 2);
+        assert_eq!(stub.seen()[1].field("if-none-match"), Some("\"1\""));
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_is_tried_again_at_the_next_use() {
+    let clock = Clock::manual();
+    let stub = Stub::at_once(&clock, |number, _| match number {
+        1 => Err(Fault::Connect("refused".to_owned())),
+        _ => Ok(ok(&[("cache-control", "max-age=10")])),
+    });
+    let inat = offline(stub.clone(), &clock).max_retries(0).stale_while_revalidate(true).build().unwrap();
+    inat.get(TAXA).await.unwrap();
+    clock.advance(secs(20));
+    let start = std::time::Instant::now();
+    while stub.count() < 3 {
+        assert!(matches!(inat.get(TAXA).await.unwrap().origin(), Origin::Stale { .. }));
+        assert!(start.elapsed() < secs(30));
+        tokio::task::yield_now().await;
+    }
+    inat.close().await;
+    assert_eq!(stub.count(), 3);
+}
+
+const FOUR: &str = "coalesced::four_processes_are_one_request";
+
+#[test]
+fn four_processes_are_one_request() {
+    if let Some(told) = part() {
+        let (url, file) = told.split_once(' ').unwrap();
+        let inat = waits(Session::builder().base_url(url).cache_file(file).budget_in_memory().unlimited());
+        inat.get("taxa/warm").unwrap();
+        tell("ready");
+        hear();
+        let answer = inat.get("taxa/cold").unwrap();
+        tell(&format!("{} {}", answer.text().unwrap(), answer.origin().attempts()));
+        return;
+    }
+    let sandbox =
+        Sandbox::start(Config::handler(|_| Some(Answer::json(&serde_json::json!({"results": ["one"]}))))).unwrap();
+    // Long enough for all four to miss; whoever comes later finds it stored, which is one request too.
+    sandbox.script("/v1/taxa/cold", ["slow=1500".parse::<Bad>().unwrap()]);
+    let folder = tempfile::tempdir().unwrap();
+    let told = format!("{}/v1/ {}", sandbox.url(), folder.path().join("cache.db").display());
+    let mut actors: Vec<Actor> = (0..4).map(|_| Actor::start(FOUR, &told, &[])).collect();
+    for actor in &mut actors {
+        assert_eq!(actor.told(), "ready");
+    }
+    for actor in &mut actors {
+        actor.say("go");
+    }
+    let mut attempts = 0;
+    for actor in &mut actors {
+        let told = actor.told();
+        let (body, cost) = told.rsplit_once(' ').unwrap();
+        assert_eq!(body, "{\"results\":[\"one\"]}");
+        attempts += cost.parse::<u32>().unwrap();
+    }
+    assert_eq!((sandbox.count("/v1/taxa/cold"), attempts), (1, 1));
+    actors.into_iter().for_each(Actor::ends_well);
+}
+
+const KILLED: &str = "coalesced::a_leader_that_is_killed_is_replaced";
+
+#[test]
+fn a_leader_that_is_killed_is_replaced() {
+    if let Some(told) = part() {
+        let (url, file) = told.split_once(' ').unwrap();
+        let inat =
+            waits(Session::builder().base_url(url).cache_file(file).budget_in_memory().unlimited().timeout(secs(120)));
+        tell("ready");
+        hear();
+        tell(&inat.get("taxa/1").unwrap().text().unwrap());
+        return;
+    }
+    let sandbox = Sandbox::start(Config::handler(|_| Some(Answer::json(&serde_json::json!({"results": []}))))).unwrap();
+    sandbox.script("/v1/taxa/1", ["slow=60000".parse::<Bad>().unwrap()]);
+    let folder = tempfile::tempdir().unwrap();
+    let told = format!("{}/v1/ {}", sandbox.url(), folder.path().join("cache.db").display());
+    let (mut leader, mut follower) = (Actor::start(KILLED, &told, &[]), Actor::start(KILLED, &told, &[]));
+    leader.told();
+    follower.told();
+    leader.say("go");
+    assert!(sandbox.wait_for("/v1/taxa/1", 1, secs(30)));
+    follower.say("go");
+    leader.kill();
+    assert_eq!(follower.told(), "{\"results\":[]}");
+    assert_eq!(sandbox.count("/v1/taxa/1"), 2);
+    follower.ends_well();
+}

@@ -1,0 +1,18 @@
+//! The path of a request under attack, stage by stage: what happens when callers leave, servers break, files are unusable and
+//! others are in the way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod blocked;
+mod cached;
+mod certified;
+mod closed;
+mod coalesced;
+mod masked;
+mod paced;
+mod redirected;
+mod rehearsed;
+mod retried;
+mod streamed;
+mod support;
+mod timed;
+mod uploaded;

@@ -1,0 +1,303 @@
+//! What the tests of the path share: a transport that does what a test says, sessions without network and waiting, and
+//! children of this very program.
+
+use std::future::Future;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::pin::Pin;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use inat_session::{
+    Chunks, Clock, Expiry, Fault, Incoming, Outgoing, Script, Sending, Session, SessionBuilder, Timeouts, Timestamp,
+    Transport, blocking,
+};
+use tokio::sync::Semaphore;
+
+pub const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+pub const BODY: &str = r#"{"total_results":1,"results":[{"id":48662}]}"#;
+
+pub fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A session without network, files and waiting, and without chance: the backoff has no jitter.
+pub fn offline(transport: impl Transport + 'static, clock: &Clock) -> SessionBuilder {
+    Session::builder()
+        .transport(transport)
+        .clock(clock.clone())
+        .cache_in_memory()
+        .budget_in_memory()
+        .backoff_jitter(0.0)
+}
+
+pub fn waits(builder: SessionBuilder) -> blocking::Session {
+    builder.build().unwrap().into()
+}
+
+/// A blocking session over a script, and its clock.
+pub fn scripted(script: &Script) -> (blocking::Session, Clock) {
+    let clock = Clock::manual();
+    (waits(offline(script.clone(), &clock)), clock)
+}
+
+/// A server that always answers 200 with these fields and [`BODY`].
+pub fn always(fields: &[(&str, &str)]) -> Script {
+    let mut all = vec![JSON];
+    all.extend_from_slice(fields);
+    Script::new().answer(200, &all, BODY)
+}
+
+/// How long after `now` an answer stops being fresh.
+pub fn good_for(expiry: Expiry, now: Timestamp) -> Option<u64> {
+    match expiry {
+        Expiry::At(at) => Some(at.since(now).as_secs()),
+        Expiry::Never => Some(u64::MAX),
+        Expiry::NotStored => None,
+    }
+}
+
+/// A request as a [`Stub`] saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: String,
+    pub url: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub timeouts: Timeouts,
+    pub verify: bool,
+    pub at: Timestamp,
+}
+
+impl Seen {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+pub type Played = Pin<Box<dyn Future<Output = Result<Incoming, Fault>> + Send>>;
+
+/// A transport whose answers are made by a function, and which notes what it saw and when.
+#[derive(Clone)]
+pub struct Stub {
+    clock: Clock,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    play: Arc<dyn Fn(usize, &Seen) -> Played + Send + Sync>,
+}
+
+impl Stub {
+    /// `play` gets the number of the request, from 0.
+    pub fn new(clock: &Clock, play: impl Fn(usize, &Seen) -> Played + Send + Sync + 'static) -> Self {
+        Self { clock: clock.clone(), seen: Arc::default(), play: Arc::new(play) }
+    }
+
+    /// Answers come at once.
+    pub fn at_once(
+        clock: &Clock,
+        play: impl Fn(usize, &Seen) -> Result<Incoming, Fault> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(clock, move |number, seen| {
+            let answer = play(number, seen);
+            Box::pin(async move { answer })
+        })
+    }
+
+    /// Answers come when the gate lets them.
+    pub fn gated(clock: &Clock, gate: &Gate, play: impl Fn(usize, &Seen) -> Incoming + Send + Sync + 'static) -> Self {
+        let gate = gate.clone();
+        Self::new(clock, move |number, seen| {
+            let (gate, answer) = (gate.clone(), play(number, seen));
+            Box::pin(async move {
+                gate.pass().await;
+                Ok(answer)
+            })
+        })
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+}
+
+impl Transport for Stub {
+    fn send(&self, outgoing: Outgoing) -> Sending<'_> {
+        let (parts, body) = outgoing.request.into_parts();
+        let seen = Seen {
+            method: parts.method.to_string(),
+            url: parts.uri.to_string(),
+            headers: parts.headers,
+            body,
+            timeouts: outgoing.timeouts,
+            verify: outgoing.verify,
+            at: self.clock.now(),
+        };
+        let number = {
+            let mut all = self.seen.lock().unwrap();
+            all.push(seen.clone());
+            all.len() - 1
+        };
+        (self.play)(number, &seen)
+    }
+}
+
+/// Holds answers back until it is opened.
+#[derive(Clone)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub fn shut() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets everybody through from now on.
+    pub fn open(&self) {
+        self.0.add_permits(1 << 20);
+    }
+
+    /// Lets one through.
+    pub fn let_one(&self) {
+        self.0.add_permits(1);
+    }
+
+    pub async fn pass(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
+}
+
+pub fn fields(list: &[(&str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in list {
+        map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    map
+}
+
+pub fn reply(status: u16, list: &[(&str, &str)], body: impl Into<Bytes>) -> Incoming {
+    Incoming::new(StatusCode::from_u16(status).unwrap(), fields(list), body)
+}
+
+/// 200 with [`BODY`].
+pub fn ok(list: &[(&str, &str)]) -> Incoming {
+    let mut all = vec![JSON];
+    all.extend_from_slice(list);
+    reply(200, &all, BODY)
+}
+
+/// An answer whose body arrives as this stream.
+pub fn arriving(status: u16, list: &[(&str, &str)], body: Chunks) -> Incoming {
+    let mut incoming = reply(status, list, Bytes::new());
+    incoming.body = body;
+    incoming
+}
+
+/// Waits for something other threads do; fails after half a minute, however slow the machine.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < secs(30), "not in half a minute: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// The same for async tests.
+pub async fn until_async(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < secs(30), "not in half a minute: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Every file of a folder and its folders, with its bytes.
+pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for item in std::fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found
+}
+
+pub fn contains(bytes: &[u8], needle: &str) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+const PART: &str = "INAT_SESSION_TEST_PART";
+
+/// What this process was told to do by [`Actor::start`]: `None` in the process that runs the test.
+pub fn part() -> Option<String> {
+    std::env::var(PART).ok()
+}
+
+/// Says something to the parent.
+#[allow(clippy::print_stdout, reason = "children speak on standard output")]
+pub fn tell(what: &str) {
+    println!("\n@{what}");
+    std::io::stdout().flush().unwrap();
+}
+
+/// Waits for the parent's word.
+pub fn hear() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+/// This program again, as a child that runs one test with a part to play.
+pub struct Actor {
+    child: Child,
+    tells: BufReader<ChildStdout>,
+    hears: ChildStdin,
+}
+
+impl Actor {
+    pub fn start(test: &str, part: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(PART, part);
+        for name in ["DRY_RUN_ENABLED", "DRY_RUN_WRITE_ONLY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (tells, hears) = (BufReader::new(child.stdout.take().unwrap()), child.stdin.take().unwrap());
+        Self { child, tells, hears }
+    }
+
+    /// Waits for the next word of the child.
+    pub fn told(&mut self) -> String {
+        let mut line = String::new();
+        while self.tells.read_line(&mut line).unwrap() > 0 {
+            if let Some(at) = line.strip_prefix('@') {
+                return at.trim_end_matches(['\r', '\n']).to_owned();
+            }
+            line.clear();
+        }
+        panic!("the child ended without a word");
+    }
+
+    pub fn say(&mut self, what: &str) {
+        writeln!(self.hears, "{what}").unwrap();
+        self.hears.flush().unwrap();
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn ends_well(mut self) {
+        drop(self.hears);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
