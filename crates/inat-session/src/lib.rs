@@ -93,4 +93,6 @@ pub use session::{Cache, Sendable, Session};
 pub use timestamp::Timestamp;
 #[cfg(any(test, feature = "testing"))]
 pub use transport::Script;
-pub use transport::{Chunks, Fault, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport};
+pub use transport::{
+    Chunks, Fault, HttpTransport, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport,
+};

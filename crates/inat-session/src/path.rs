@@ -11,6 +11,7 @@ mod flight;
 mod metered;
 mod plan;
 mod redirect;
+mod reply;
 mod settle;
 mod stream;
 mod trip;
@@ -27,7 +28,8 @@ use crate::prepare::Prepared;
 use crate::response::Response;
 use crate::retry::{Verdict, judge};
 use crate::session::{Core, Sendable};
-use trip::{Reply, Trip};
+use reply::Reply;
+use trip::Trip;
 
 /// Sends a request, follows its redirects where it asks for that, and raises its status where it does not ask not to.
 pub(crate) async fn run(core: &Arc<Core>, request: Sendable) -> Result<Response, Error> {

@@ -1,5 +1,5 @@
 //! The budget as a caller sees it, on a clock that is moved by hand: every figure is exact.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp, reason = "tests")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

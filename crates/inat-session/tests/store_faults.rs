@@ -79,8 +79,7 @@ impl Subscriber for Warnings {
 fn warnings(work: impl FnOnce()) -> usize {
     let counted = Warnings::default();
     tracing::subscriber::with_default(counted.clone(), work);
-    let count = *counted.0.lock().unwrap();
-    count
+    *counted.0.lock().unwrap()
 }
 
 #[test]
@@ -316,6 +315,29 @@ fn waiting_for_a_lock_is_bounded_and_not_paid_at_every_call() {
 }
 
 #[test]
+fn what_could_not_be_removed_under_a_lock_is_not_served_and_goes_later() {
+    let (_folder, path) = folder();
+    filled(&path);
+    let store = TieredStore::new(SqliteStore::at(&path, config()), 1 << 20);
+    let other = Connection::open(&path).unwrap();
+    (0..10).for_each(|number| assert!(hit(&store, &key(number), NOW).is_some()));
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(store.invalidate(&["https://api.inaturalist.org/v1/taxa/1".to_owned()]).is_err());
+    assert!(store.put(&key(2), &numbered(2), &"newer".into(), NOW).is_err());
+    assert!(store.remove(&key(3), store.variants(&key(3), NOW).unwrap()[0].id).is_err());
+    let left =
+        |store: &dyn Store| (0..10).filter(|number| hit(store, &key(*number), NOW).is_some()).collect::<Vec<u64>>();
+    assert_eq!(left(&store), [0, 4, 5, 6, 7, 8, 9]);
+    other.execute_batch("ROLLBACK").unwrap();
+    // A later answer for the same resource is not meant.
+    let later = Clock::system().now().plus(Duration::from_secs(60));
+    store.put(&key(1), &numbered(1), &"later".into(), later).unwrap();
+    assert_eq!(left(&store), [0, 1, 4, 5, 6, 7, 8, 9]);
+    store.close();
+    assert_eq!(left(&SqliteStore::at(&path, config())), [0, 1, 4, 5, 6, 7, 8, 9], "and it is gone from the file");
+}
+
+#[test]
 fn a_file_locked_against_readers_too_is_a_bounded_error() {
     let (_folder, path) = folder();
     filled(&path);
@@ -323,7 +345,7 @@ fn a_file_locked_against_readers_too_is_a_bounded_error() {
     other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM lease").unwrap();
     let store = SqliteStore::at(&path, config());
     assert!(matches!(store.variants(&key(1), NOW), Err(StoreError::Locked(_))));
-    assert!(matches!(store.put(&key(1), &numbered(1), &"x".into(), NOW), Err(StoreError::Locked(_))));
+    assert!(matches!(store.put(&key(99), &numbered(99), &"x".into(), NOW), Err(StoreError::Locked(_))));
     drop(other);
     assert_eq!(hit(&store, &key(1), NOW).unwrap(), noise(1, 5000), "and is forgotten when it is over");
 }

@@ -136,15 +136,17 @@ fn a_process_killed_while_storing_harms_no_other() {
     let path = folder.path().join("cache.db");
     let start = |seed: u64| Actor::start("a_process_killed_while_storing_harms_no_other", &seed.to_string(), &path);
     // All at once, so that they also race to make the file.
-    let mut steady: Vec<Actor> = (0..3).map(start).collect();
+    let steady: Vec<Actor> = (0..3).map(start).collect();
     for seed in 100..108 {
         let mut victim = start(seed);
         victim.wait_for("alive 40");
         victim.child.kill().unwrap();
         victim.child.wait().unwrap();
     }
-    steady.iter_mut().for_each(|actor| _ = actor.wait_for("done"));
-    steady.into_iter().for_each(Actor::ends_well);
+    for mut actor in steady {
+        actor.wait_for("done");
+        actor.ends_well();
+    }
 
     let store = open(&path);
     let kept = (0..KEYS).filter(|number| checked(&store, *number).is_some()).count();
@@ -248,10 +250,16 @@ fn many_processes_make_one_file_at_the_same_instant() {
         let start =
             |number: u64| Actor::start("many_processes_make_one_file_at_the_same_instant", &number.to_string(), &path);
         let mut actors: Vec<Actor> = (0..6).map(start).collect();
-        actors.iter_mut().for_each(|actor| _ = actor.wait_for("started"));
-        actors.iter_mut().for_each(|actor| actor.say("go"));
-        actors.iter_mut().for_each(|actor| _ = actor.wait_for("done"));
-        actors.into_iter().for_each(Actor::ends_well);
+        for actor in &mut actors {
+            actor.wait_for("started");
+        }
+        for actor in &mut actors {
+            actor.say("go");
+        }
+        for mut actor in actors {
+            actor.wait_for("done");
+            actor.ends_well();
+        }
         assert!((0..6).all(|number| hit(&open(&path), &key(number), NOW).is_some()));
     }
 }

@@ -12,8 +12,8 @@ use crate::secret;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub(crate) [u8; 32]);
 
-/// What the bytes under the hash mean; another meaning needs another name.
-const FORMAT: &[u8] = b"inat-session key 1";
+/// What the bytes under the hash mean; another meaning needs another number.
+const FORMAT: u8 = 1;
 
 impl Key {
     /// The key of a request with this body, asked by this identity.
@@ -24,7 +24,7 @@ impl Key {
         let url = asked.url;
         let method = effective_method(asked.method, asked.headers);
         let mut parts = Parts(Vec::with_capacity(url.as_str().len() + 128));
-        parts.add(FORMAT);
+        parts.0.push(FORMAT);
         parts.add(if method == Method::HEAD { b"GET" } else { method.as_str().as_bytes() });
         parts.add(&identity.bytes());
         // Scheme, user information, host in lower case, and a port other than the default one.
@@ -37,7 +37,7 @@ impl Key {
             parts.add(fragment.as_bytes());
         }
         parts.add_headers(asked.headers, rules);
-        parts.0.extend((body.len() as u64).to_le_bytes());
+        parts.0.push(BODY);
         if body.is_empty() {
             return Self(*blake3::hash(&parts.0).as_bytes());
         }
@@ -54,6 +54,14 @@ impl Key {
     }
 }
 
+/// What follows in the bytes to hash.
+const NO_QUERY: u8 = 0;
+const NAME_ONLY: u8 = 1;
+const NAME_AND_VALUE: u8 = 2;
+const AS_IT_IS: u8 = 3;
+const HEADER: u8 = 4;
+const BODY: u8 = 5;
+
 /// Bytes to hash, each part behind its length.
 struct Parts(Vec<u8>);
 
@@ -64,24 +72,25 @@ impl Parts {
 
     fn add_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let at = self.0.len();
-        self.0.extend([0; 8]);
+        self.0.extend([0; 4]);
         write(&mut self.0);
-        let len = (self.0.len() - at - 8) as u64;
-        self.0[at..at + 8].copy_from_slice(&len.to_le_bytes());
+        // No URL and no header section comes near 4 GiB.
+        let len = u32::try_from(self.0.len() - at - 4).unwrap_or(u32::MAX);
+        self.0[at..at + 4].copy_from_slice(&len.to_le_bytes());
     }
 
     fn add_query(&mut self, url: &Url, rules: &Rules) {
-        let Some(query) = url.query() else { return self.add(b"no query") };
+        let Some(query) = url.query() else { return self.0.push(NO_QUERY) };
         for pair in pairs(url, query, rules) {
-            if is_ignored(&pair.name(), rules) {
-                self.add(&pair.name());
-                self.add(b"present");
+            if is_ignored(&pair.name, rules) {
+                self.0.push(NAME_ONLY);
+                self.add(&pair.name);
             } else if pair.as_form {
-                self.add(&pair.name());
-                self.add(b"=");
+                self.0.push(NAME_AND_VALUE);
+                self.add(&pair.name);
                 self.add(&pair.value());
             } else {
-                self.add(b"as it is");
+                self.0.push(AS_IT_IS);
                 self.add(pair.text.as_bytes());
             }
         }
@@ -89,10 +98,15 @@ impl Parts {
 
     fn add_headers(&mut self, headers: &HeaderMap, rules: &Rules) {
         let mut add = |name: &HeaderName| {
-            self.add(b"header");
+            self.0.push(HEADER);
             self.add(name.as_str().as_bytes());
             for line in headers.get_all(name) {
-                self.add(if is_ignored(name.as_str().as_bytes(), rules) { b"present" } else { line.as_bytes() });
+                if is_ignored(name.as_str().as_bytes(), rules) {
+                    self.0.push(NAME_ONLY);
+                } else {
+                    self.0.push(AS_IT_IS);
+                    self.add(line.as_bytes());
+                }
             }
         };
         match &rules.match_headers {
@@ -118,29 +132,28 @@ fn is_ignored(name: &[u8], rules: &Rules) -> bool {
 /// One `name=value` of a query.
 struct Pair<'a> {
     text: &'a str,
+    name: Cow<'a, [u8]>,
     as_form: bool,
 }
 
 impl<'a> Pair<'a> {
-    fn split(&self) -> (&'a str, &'a str) {
-        self.text.split_once('=').unwrap_or((self.text, ""))
-    }
-
-    fn name(&self) -> Cow<'a, [u8]> {
-        self.plain(self.split().0)
+    fn of(text: &'a str, as_form: bool) -> Self {
+        let name = text.split_once('=').map_or(text, |(name, _)| name);
+        Self { text, name: plain(name, as_form), as_form }
     }
 
     fn value(&self) -> Cow<'a, [u8]> {
-        self.plain(self.split().1)
+        self.text.split_once('=').map_or(Cow::Borrowed(b""), |(_, value)| plain(value, self.as_form))
     }
+}
 
-    fn plain(&self, text: &'a str) -> Cow<'a, [u8]> {
-        if !self.as_form || !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-            return Cow::Borrowed(text.as_bytes());
-        }
-        let spaced: Vec<u8> = text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
-        Cow::Owned(percent_encoding::percent_decode(&spaced).collect())
+/// What a name or value of a form stands for: `+` is a space, and percent-encoding is undone.
+fn plain(text: &str, as_form: bool) -> Cow<'_, [u8]> {
+    if !as_form || !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text.as_bytes());
     }
+    let spaced: Vec<u8> = text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
+    Cow::Owned(percent_encoding::percent_decode(&spaced).collect())
 }
 
 /// The parameters that say what is asked for, in the order that counts: by name where a query is a form. Several of one
@@ -148,15 +161,17 @@ impl<'a> Pair<'a> {
 fn pairs<'a>(url: &Url, query: &'a str, rules: &Rules) -> Vec<Pair<'a>> {
     let as_form = rules.sort_parameters;
     let of_inat = is_inat_host(url, rules);
-    let mut pairs: Vec<_> = query
-        .split('&')
-        .map(|text| Pair { text, as_form })
-        .filter(|pair| !(as_form && pair.text.is_empty()))
-        // iNaturalist's own means to get past caches on the way: another `v` or `ttl` asks for the same thing.
-        .filter(|pair| !(of_inat && matches!(pair.split().0, "v" | "ttl")))
-        .collect();
-    if as_form && !pairs.is_sorted_by(|one, other| one.name() <= other.name()) {
-        pairs.sort_by(|one, other| one.name().cmp(&other.name()));
+    let mut pairs = Vec::with_capacity(8);
+    pairs.extend(
+        query
+            .split('&')
+            .filter(|text| !(as_form && text.is_empty()))
+            .map(|text| Pair::of(text, as_form))
+            // iNaturalist's own means to get past caches on the way: another `v` or `ttl` asks for the same thing.
+            .filter(|pair| !(of_inat && matches!(&*pair.name, b"v" | b"ttl"))),
+    );
+    if as_form {
+        pairs.sort_by(|one, other| one.name.cmp(&other.name));
     }
     pairs
 }

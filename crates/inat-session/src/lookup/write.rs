@@ -128,10 +128,12 @@ impl Shelf {
 
     /// Drops what a write has made outdated (RFC 9111 §4.4).
     pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> u64 {
-        if is_safe(&prepared.method) || self.rules().disabled || self.read_only {
+        let method = cache::effective_method(&prepared.method, &prepared.headers);
+        let changes_nothing = is_safe(&method) || self.rules().allowable_methods.contains(&method);
+        if changes_nothing || self.rules().disabled || self.read_only {
             return 0;
         }
-        let resources = cache::invalidated(&prepared.method, &prepared.url, status, headers);
+        let resources = cache::invalidated(&method, &prepared.url, status, headers);
         if resources.is_empty() {
             return 0;
         }

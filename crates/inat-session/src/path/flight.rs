@@ -106,10 +106,9 @@ fn landing(result: Result<Response, Error>) -> Landing {
         Ok(response) => {
             response.is_from_cache() || response.expiry() != Expiry::NotStored || is_failure(response.status())
         }
-        Err(error) => matches!(
-            error.kind(),
-            Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. } | Kind::RetryAfter { .. }
-        ),
+        Err(error) => {
+            matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. } | Kind::RetryAfter { .. })
+        }
     };
     Landing { result, shared }
 }

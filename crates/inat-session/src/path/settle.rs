@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use super::trip::{Arrived, ArrivedBody, Reply, Trip};
+use super::reply::{Arrived, ArrivedBody, Reply};
 use super::stream::Body;
+use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
 use crate::lookup::{Question, Served, Written};

@@ -9,8 +9,9 @@ use futures_util::{FutureExt, StreamExt, stream};
 use http::HeaderMap;
 use tokio::sync::mpsc;
 
+use super::reply::{Arrived, ArrivedBody};
 use super::settle::handed_on;
-use super::trip::{Arrived, ArrivedBody, Trip};
+use super::trip::Trip;
 use crate::Clock;
 use crate::cache::{Entry, Key};
 use crate::prepare::Prepared;

@@ -3,23 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::cache::{Received, Trouble};
+use crate::cache::Trouble;
 use crate::event::Listener;
 use crate::limit::{self, LedgerError, Patience, Refusal, RetryAfter};
 use crate::lookup::Question;
 use crate::path::Stage;
 use crate::prepare::Prepared;
-use crate::retry::{Outcome, Tried, Why, retry_after};
+use crate::retry::{Tried, Why, retry_after};
 use crate::secret::mask_url;
 use crate::session::Core;
-use crate::transport::{Body, Chunks, Fault, Incoming, Outgoing, collect};
-use crate::validate::{self, Soundness};
+use crate::transport::{Body, Fault, Incoming, Outgoing, collect};
 use crate::{Error, Kind, Timestamp};
 
 use super::metered::metered;
+use super::reply::{Arrived, ArrivedBody, Reply};
 
 /// A way along the path, with what has been spent on it.
 #[derive(Clone)]
@@ -36,56 +35,6 @@ pub(super) struct Trip {
     throttled_since: Option<Duration>,
     /// How the server failed when it was asked last, if it did.
     pub(super) trouble: Option<Trouble>,
-}
-
-/// What came of one try.
-pub(super) enum Reply {
-    /// An answer with a head, and a body as far as it was read.
-    Answered(Box<Arrived>),
-    /// An answer whose body cannot be used.
-    BadBody(String),
-    /// None.
-    Failed(Fault),
-}
-
-/// An answer that arrived.
-pub(super) struct Arrived {
-    pub(super) status: StatusCode,
-    pub(super) version: http::Version,
-    pub(super) headers: HeaderMap,
-    pub(super) content: ArrivedBody,
-    /// The fields it was asked with.
-    pub(super) sent: HeaderMap,
-    pub(super) request_time: Timestamp,
-    pub(super) response_time: Timestamp,
-    /// Whether it may be kept, as far as the body goes.
-    pub(super) sound: bool,
-}
-
-/// A body, whole or as far as it has arrived.
-pub(super) enum ArrivedBody {
-    Whole(Bytes),
-    Arriving { start: Bytes, rest: Chunks },
-}
-
-impl Arrived {
-    pub(super) fn received(&self) -> Received<'_> {
-        Received {
-            status: self.status,
-            headers: &self.headers,
-            request_time: self.request_time,
-            response_time: self.response_time,
-            complete: true,
-        }
-    }
-
-    /// What of the body is here already.
-    fn text(&self) -> &[u8] {
-        match &self.content {
-            ArrivedBody::Whole(bytes) => bytes,
-            ArrivedBody::Arriving { start, .. } => start,
-        }
-    }
 }
 
 impl Trip {
@@ -352,39 +301,6 @@ impl Trip {
             return Err(self.error(Stage::Retry, prepared, Kind::RetryAfter { until }));
         }
         Ok(until)
-    }
-}
-
-impl Reply {
-    /// Checks the body against its fields.
-    pub(super) fn validated(self, trip: &Trip, prepared: &Prepared) -> Self {
-        let Self::Answered(mut arrived) = self else { return self };
-        let ArrivedBody::Whole(body) = &arrived.content else { return Self::Answered(arrived) };
-        if !trip.core.check_json {
-            return Self::Answered(arrived);
-        }
-        match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body) {
-            Soundness::Sound => {}
-            Soundness::Unexpected => arrived.sound = false,
-            Soundness::False(reason) => {
-                trip.listener().tell(Stage::Validate, || reason.clone());
-                return Self::BadBody(reason);
-            }
-        }
-        Self::Answered(arrived)
-    }
-
-    /// For the verdict.
-    pub(super) fn outcome(&self, now: Timestamp) -> Outcome<'_> {
-        match self {
-            Self::Answered(arrived) => Outcome::Answered {
-                status: arrived.status,
-                retry_after: retry_after(&arrived.headers, now),
-                text: arrived.text(),
-            },
-            Self::BadBody(_) => Outcome::BadBody,
-            Self::Failed(fault) => Outcome::Failed(fault),
-        }
     }
 }
 

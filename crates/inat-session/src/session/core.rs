@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use url::Position;
+
 use crate::background::Background;
 use crate::builder::{Place, SessionBuilder};
+use crate::cache::Rules;
 use crate::coalesce::{Flights, Renewals};
 use crate::event::Listener;
 use crate::limit::{Ledger, Limiter, MemoryLedger, SqliteLedger};
@@ -51,13 +54,14 @@ impl Core {
         let file = store_file(&builder)?;
         let store = open_store(&builder, file.as_deref());
         let ledger = open_ledger(&builder)?;
+        let rules = rules(&builder);
         let transport = OnceLock::new();
         if let Some(own) = builder.transport {
             let _ = transport.set(own);
         }
         Ok(Self {
             defaults,
-            shelf: Shelf::new(store, builder.rules, builder.read_only, builder.filter, builder.key_of, file),
+            shelf: Shelf::new(store, rules, builder.read_only, builder.filter, builder.key_of, file),
             flights: Flights::default(),
             renewals: Renewals::default(),
             limiter: Limiter::new(builder.limits, ledger, clock.clone()),
@@ -110,6 +114,17 @@ impl std::fmt::Debug for Core {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Core").field("shelf", &self.shelf).field("clock", &self.clock).finish_non_exhaustive()
     }
+}
+
+/// The rules of the cache. Where the API's base is somebody else's host (a sandbox, a gateway), it is iNaturalist's all the
+/// same: `v` and `ttl` are for the caches on the way there too.
+fn rules(builder: &SessionBuilder) -> Rules {
+    let mut rules = builder.rules.clone();
+    let base = &builder.base_url[Position::BeforeHost..Position::AfterPort];
+    if !rules.inat_hosts.is_empty() && !rules.inat_hosts.iter().any(|host| host == base) {
+        rules.inat_hosts.push(base.to_owned());
+    }
+    rules
 }
 
 /// A setting is wrong.

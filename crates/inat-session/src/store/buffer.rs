@@ -54,13 +54,11 @@ fn room_for(len: usize) -> usize {
 
 fn take(room: usize) -> Vec<u8> {
     let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-    match idle.iter().position(|buffer| buffer.len() == room) {
-        Some(at) => idle.swap_remove(at),
-        None => {
-            drop(idle);
-            vec![0; room]
-        }
+    if let Some(at) = idle.iter().position(|buffer| buffer.len() == room) {
+        return idle.swap_remove(at);
     }
+    drop(idle);
+    vec![0; room]
 }
 
 #[cfg(test)]

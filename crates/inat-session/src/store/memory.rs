@@ -25,11 +25,11 @@ use crate::cache::{Entry, Key};
 pub struct MemoryStore {
     max_bytes: u64,
     max_entry: u64,
-    shelf: Mutex<Shelf>,
+    contents: Mutex<Contents>,
 }
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct Contents {
     entries: HashMap<Key, Vec<Kept>>,
     /// By last use: what stands first goes first.
     uses: BTreeMap<u64, (Key, i64)>,
@@ -53,20 +53,20 @@ struct Kept {
 impl MemoryStore {
     /// A store of at most `max_bytes`, in which no single body may take more than a quarter.
     pub fn new(max_bytes: u64) -> Self {
-        Self { max_bytes, max_entry: max_bytes / 4, shelf: Mutex::default() }
+        Self { max_bytes, max_entry: max_bytes / 4, contents: Mutex::default() }
     }
 
     /// Nothing is changed half-way under this lock, so a panic elsewhere does not spoil it.
-    fn shelf(&self) -> Result<MutexGuard<'_, Shelf>, StoreError> {
-        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        if shelf.closed { Err(super::closed()) } else { Ok(shelf) }
+    fn lock(&self) -> Result<MutexGuard<'_, Contents>, StoreError> {
+        let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        if contents.closed { Err(super::closed()) } else { Ok(contents) }
     }
 }
 
 impl Store for MemoryStore {
     fn variants(&self, key: &Key, now: Timestamp) -> Result<Vec<Stored>, StoreError> {
-        let mut shelf = self.shelf()?;
-        let Shelf { entries, uses, last_use, .. } = &mut *shelf;
+        let mut contents = self.lock()?;
+        let Contents { entries, uses, last_use, .. } = &mut *contents;
         let Some(kept) = entries.get_mut(key) else {
             return Ok(Vec::new());
         };
@@ -82,7 +82,7 @@ impl Store for MemoryStore {
     }
 
     fn body(&self, stored: &Stored) -> Result<Option<Bytes>, StoreError> {
-        self.shelf().map(|_| stored.body.clone())
+        self.lock().map(|_| stored.body.clone())
     }
 
     fn put(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Result<(), StoreError> {
@@ -90,31 +90,32 @@ impl Store for MemoryStore {
         if size > self.max_entry {
             return Err(StoreError::TooLarge { size, limit: self.max_entry });
         }
-        let mut shelf = self.shelf()?;
-        let known: Vec<Stored> = shelf.entries.get(key).into_iter().flatten().map(Kept::stored).collect();
+        let mut contents = self.lock()?;
+        let known: Vec<Stored> = contents.entries.get(key).into_iter().flatten().map(Kept::stored).collect();
         if let Some(id) = variant::replaced_by(&known, entry) {
-            shelf.remove(key, id);
+            contents.remove(key, id);
         }
-        while shelf.bytes + size > self.max_bytes {
-            let Some((&_, &(key, id))) = shelf.uses.first_key_value() else { break };
-            shelf.remove(&key, id);
+        while contents.bytes + size > self.max_bytes {
+            let Some((&_, &(key, id))) = contents.uses.first_key_value() else { break };
+            contents.remove(&key, id);
         }
-        shelf.last_id += 1;
-        shelf.last_use += 1;
-        let (id, turn) = (shelf.last_id, shelf.last_use);
+        contents.last_id += 1;
+        contents.last_use += 1;
+        let (id, turn) = (contents.last_id, contents.last_use);
         let kept = Kept { id, entry: Arc::new(entry.clone()), body: body.clone(), size, used: now, turn };
-        shelf.bytes += size;
-        shelf.uses.insert(turn, (*key, id));
-        shelf.entries.entry(*key).or_default().push(kept);
+        contents.bytes += size;
+        contents.uses.insert(turn, (*key, id));
+        contents.entries.entry(*key).or_default().push(kept);
         Ok(())
     }
 
     fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
-        let mut shelf = self.shelf()?;
-        let Shelf { entries, bytes, .. } = &mut *shelf;
+        let mut contents = self.lock()?;
+        let Contents { entries, bytes, .. } = &mut *contents;
         let Some(kept) = entries.get_mut(key).and_then(|kept| kept.iter_mut().find(|kept| kept.id == id)) else {
             return Ok(false);
         };
+        // Fresher metadata may be larger; the next put makes room for it.
         let size = size_of_kept(entry, &kept.body);
         *bytes = bytes.saturating_sub(kept.size) + size;
         (kept.entry, kept.size, kept.used) = (Arc::new(entry.clone()), size, now);
@@ -122,37 +123,37 @@ impl Store for MemoryStore {
     }
 
     fn remove(&self, key: &Key, id: i64) -> Result<(), StoreError> {
-        self.shelf()?.remove(key, id);
+        self.lock()?.remove(key, id);
         Ok(())
     }
 
     fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
         let hit = |entry: &Entry| resources.iter().any(|wanted| variant::is_of_resource(resource(entry), wanted));
-        Ok(self.shelf()?.remove_all(hit))
+        Ok(self.lock()?.remove_all(hit))
     }
 
     fn lease(&self, key: &Key, holder: u64, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
-        let mut shelf = self.shelf()?;
+        let mut contents = self.lock()?;
         let free =
-            shelf.leases.get(key).is_none_or(|held| held.holder == holder || !lease::binds(held.until, now, until));
+            contents.leases.get(key).is_none_or(|held| held.holder == holder || !lease::binds(held.until, now, until));
         if free {
-            shelf.leases.retain(|_, held| lease::binds(held.until, now, until));
-            shelf.leases.insert(*key, Lease { holder, until });
+            contents.leases.retain(|_, held| lease::binds(held.until, now, until));
+            contents.leases.insert(*key, Lease { holder, until });
         }
         Ok(free)
     }
 
     fn release(&self, key: &Key, holder: u64) -> Result<(), StoreError> {
-        let mut shelf = self.shelf()?;
-        if shelf.leases.get(key).is_some_and(|held| held.holder == holder) {
-            shelf.leases.remove(key);
+        let mut contents = self.lock()?;
+        if contents.leases.get(key).is_some_and(|held| held.holder == holder) {
+            contents.leases.remove(key);
         }
         Ok(())
     }
 
     fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
-        let shelf = self.shelf()?;
-        let kept = shelf.uses.values().rev().filter_map(|(key, id)| Some((*key, shelf.find(key, *id)?)));
+        let contents = self.lock()?;
+        let kept = contents.uses.values().rev().filter_map(|(key, id)| Some((*key, contents.find(key, *id)?)));
         let wanted =
             kept.filter(|(_, kept)| pattern.is_none_or(|pattern| glob::matches(pattern, kept.entry.url.as_str())));
         let listed =
@@ -162,30 +163,30 @@ impl Store for MemoryStore {
 
     fn clear(&self, pattern: Option<&str>) -> Result<u64, StoreError> {
         let hit = |entry: &Entry| pattern.is_none_or(|pattern| glob::matches(pattern, entry.url.as_str()));
-        Ok(self.shelf()?.remove_all(hit))
+        Ok(self.lock()?.remove_all(hit))
     }
 
     fn prune(&self, now: Timestamp) -> Result<u64, StoreError> {
-        Ok(self.shelf()?.remove_all(|entry| dead_at(entry) < now))
+        Ok(self.lock()?.remove_all(|entry| dead_at(entry) < now))
     }
 
     fn stats(&self) -> Result<Stats, StoreError> {
-        let shelf = self.shelf()?;
+        let contents = self.lock()?;
         Ok(Stats {
-            entries: shelf.uses.len() as u64,
-            body_bytes: shelf.entries.values().flatten().map(|kept| kept.body.len() as u64).sum(),
-            total_bytes: shelf.bytes,
+            entries: contents.uses.len() as u64,
+            body_bytes: contents.entries.values().flatten().map(|kept| kept.body.len() as u64).sum(),
+            total_bytes: contents.bytes,
             bound_bytes: self.max_bytes,
         })
     }
 
     fn close(&self) {
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        *shelf = Shelf { closed: true, ..Shelf::default() };
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        *contents = Contents { closed: true, ..Contents::default() };
     }
 }
 
-impl Shelf {
+impl Contents {
     fn find(&self, key: &Key, id: i64) -> Option<&Kept> {
         self.entries.get(key)?.iter().find(|kept| kept.id == id)
     }
@@ -206,7 +207,9 @@ impl Shelf {
         let all = self.entries.iter().flat_map(|(key, kept)| kept.iter().map(move |kept| (*key, kept)));
         let gone: Vec<(Key, i64)> =
             all.filter(|(_, kept)| doomed(&kept.entry)).map(|(key, kept)| (key, kept.id)).collect();
-        gone.iter().for_each(|(key, id)| self.remove(key, *id));
+        for (key, id) in &gone {
+            self.remove(key, *id);
+        }
         gone.len() as u64
     }
 }

@@ -36,7 +36,9 @@ pub(super) fn encode(key: &Key, entry: &Entry, body_len: u64, id: i64) -> Vec<u8
         None => out.put_u8(0),
         Some(Part { first, last, whole }) => {
             out.put_u8(1);
-            [first, last, whole].into_iter().for_each(|number| out.put_u64_le(number));
+            for number in [first, last, whole] {
+                out.put_u64_le(number);
+            }
         }
     }
     put_text(&mut out, entry.method.as_str().as_bytes());

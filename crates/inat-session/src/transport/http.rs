@@ -14,9 +14,10 @@ use futures_util::{Stream, StreamExt, stream};
 use super::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 use crate::Clock;
 
-/// Sends over the network.
+/// Sends over the network: what a session does unless it is given another transport. Public so that a transport of one's own
+/// may hand on to it.
 #[derive(Debug)]
-pub(crate) struct HttpTransport {
+pub struct HttpTransport {
     /// reqwest fixes these two for a whole client, so there is one for each pair in use: usually two, reads and writes.
     clients: Mutex<HashMap<(bool, Option<Duration>), reqwest::Client>>,
     decompress: bool,
@@ -29,7 +30,8 @@ const MAX_CLIENTS: usize = 8;
 const PIECE: usize = 64 * 1024;
 
 impl HttpTransport {
-    pub(crate) fn new(clock: Clock) -> Self {
+    /// A transport without connections. They are made when the first request is sent.
+    pub fn new(clock: Clock) -> Self {
         Self { clients: Mutex::default(), decompress: true, clock }
     }
 

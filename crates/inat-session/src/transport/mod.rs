@@ -18,7 +18,7 @@ use futures_util::Stream;
 
 pub(crate) use collect::{Body, collect};
 pub use fault::{Fault, Phase};
-pub(crate) use http::HttpTransport;
+pub use http::HttpTransport;
 #[cfg(any(test, feature = "testing"))]
 pub use scripted::Script;
 pub use timeout::{RequestTimeout, Timeouts};

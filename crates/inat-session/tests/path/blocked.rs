@@ -9,6 +9,7 @@ use crate::support::{BODY, Stub, always, offline, ok, scripted, secs, waits};
 const TAXA: &str = "taxa/1";
 
 fn is_shared<T: Send + Sync + Clone + 'static>() {}
+fn is_send<T: Send>() {}
 fn is_sent<T: Send + 'static>(_: &T) {}
 
 #[test]
@@ -19,7 +20,6 @@ fn what_may_go_between_threads() {
     is_shared::<Response>();
     is_shared::<Error>();
     is_shared::<Token>();
-    fn is_send<T: Send>() {}
     is_send::<SessionBuilder>();
     let clock = Clock::manual();
     let inat = offline(always(&[]), &clock).build().unwrap();
@@ -100,9 +100,8 @@ fn where_a_runtime_lets_one_wait_it_waits() {
 #[test]
 fn every_executor_will_do() {
     let clock = Clock::system();
-    let stub = Stub::at_once(&clock, |number, _| {
-        Ok(if number == 0 { crate::support::reply(503, &[], "") } else { ok(&[]) })
-    });
+    let stub =
+        Stub::at_once(&clock, |number, _| Ok(if number == 0 { crate::support::reply(503, &[], "") } else { ok(&[]) }));
     let inat = offline(stub, &clock).unlimited().build().unwrap();
     assert_eq!(futures_executor::block_on(inat.get("taxa/1")).unwrap().status(), 200);
     let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -159,6 +158,7 @@ fn every_method_of_the_blocking_session() {
     assert_eq!(inat.refresh_params("a").unwrap(), None);
     clock.advance(secs(1));
     inat.close().unwrap();
-    let built = blocking::Session::builder().transport(always(&[])).cache_in_memory().budget_in_memory().build().unwrap();
+    let built =
+        blocking::Session::builder().transport(always(&[])).cache_in_memory().budget_in_memory().build().unwrap();
     assert_eq!(built.get("a").unwrap().status(), 200);
 }

@@ -58,9 +58,11 @@ fn a_write_that_may_have_happened_makes_what_is_stored_outdated() {
         (Request::post(TAXA), stored().fail(Fault::Reset("lost".to_owned())).answer(200, &[JSON], BODY), true),
         (
             Request::post(TAXA),
-            stored()
-                .fail(Fault::Timeout { phase: inat_session::Phase::Reading, after: secs(1) })
-                .answer(200, &[JSON], BODY),
+            stored().fail(Fault::Timeout { phase: inat_session::Phase::Reading, after: secs(1) }).answer(
+                200,
+                &[JSON],
+                BODY,
+            ),
             true,
         ),
         // Deleted, the answer lost; the second try finds nothing to delete.
@@ -135,10 +137,9 @@ fn a_deadline_does_not_hide_what_was_kept() {
 fn an_answer_larger_than_the_cache_takes_is_served_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual();
-    let noise: Bytes = (0..3u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Bytes = (0..3u32 << 20).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     let script = Script::new().answer(200, &[("content-type", "image/jpeg")], noise.clone());
-    let inat =
-        waits(offline(script.clone(), &clock).cache_file(folder.path().join("cache.db")).cache_size(1 << 20));
+    let inat = waits(offline(script.clone(), &clock).cache_file(folder.path().join("cache.db")).cache_size(1 << 20));
     for requests in 1..3 {
         let answer = inat.get(TAXA).unwrap();
         assert_eq!((answer.bytes().unwrap() == &noise, answer.expiry()), (true, Expiry::NotStored));

@@ -38,7 +38,8 @@ async fn server() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request).await;
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
-                let _ = stream.write_all(format!("{head}content-length: {}\r\n\r\n{BODY}", BODY.len()).as_bytes()).await;
+                let _ =
+                    stream.write_all(format!("{head}content-length: {}\r\n\r\n{BODY}", BODY.len()).as_bytes()).await;
                 let _ = stream.shutdown().await;
             });
         }

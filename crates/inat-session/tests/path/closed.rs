@@ -23,7 +23,9 @@ fn after_closing_there_is_a_typed_error() {
     inat.close().unwrap();
     inat.close().unwrap();
     for session in [&inat, &clone] {
-        for request in [Request::get(TAXA), Request::get("taxa/2"), Request::put(TAXA), Request::get(TAXA).dry_run(true)] {
+        for request in
+            [Request::get(TAXA), Request::get("taxa/2"), Request::put(TAXA), Request::get(TAXA).dry_run(true)]
+        {
             let error = session.send(request).unwrap_err();
             assert!(matches!(error.kind(), Kind::Closed), "{error:?}");
             assert!(error.hint().is_some());
@@ -56,7 +58,8 @@ async fn closing_waits_for_a_refresh_in_the_background() {
 #[tokio::test]
 async fn a_request_in_flight_when_the_session_is_closed_still_ends() {
     let (clock, gate) = (Clock::manual(), Gate::shut());
-    let stub = Stub::gated(&clock, &gate, |number, _| if number == 0 { crate::support::reply(503, &[], "") } else { ok(&[]) });
+    let stub =
+        Stub::gated(&clock, &gate, |number, _| if number == 0 { crate::support::reply(503, &[], "") } else { ok(&[]) });
     let inat = offline(stub.clone(), &clock).build().unwrap();
     let flying = tokio::spawn({
         let inat = inat.clone();

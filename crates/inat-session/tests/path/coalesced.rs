@@ -269,7 +269,8 @@ fn four_processes_are_one_request() {
         tell(&format!("{} {}", answer.text().unwrap(), answer.origin().attempts()));
         return;
     }
-    let sandbox = Sandbox::start(Config::handler(|_| Some(Answer::json(&serde_json::json!({"results": ["one"]}))))).unwrap();
+    let sandbox =
+        Sandbox::start(Config::handler(|_| Some(Answer::json(&serde_json::json!({"results": ["one"]}))))).unwrap();
     // Long enough for all four to miss; whoever comes later finds it stored, which is one request too.
     sandbox.script("/v1/taxa/cold", ["slow=1500".parse::<Bad>().unwrap()]);
     let folder = tempfile::tempdir().unwrap();
@@ -298,7 +299,8 @@ const KILLED: &str = "coalesced::a_leader_that_is_killed_is_replaced";
 fn a_leader_that_is_killed_is_replaced() {
     if let Some(told) = part() {
         let (url, file) = told.split_once(' ').unwrap();
-        let inat = waits(Session::builder().base_url(url).cache_file(file).budget_in_memory().unlimited().timeout(secs(120)));
+        let inat =
+            waits(Session::builder().base_url(url).cache_file(file).budget_in_memory().unlimited().timeout(secs(120)));
         tell("ready");
         hear();
         tell(&inat.get("taxa/1").unwrap().text().unwrap());

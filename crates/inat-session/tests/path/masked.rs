@@ -61,7 +61,10 @@ fn what_prints_a_request() {
         let answer = inat.send(&request).unwrap();
         clean("answer", &format!("{answer:?} {} {}", answer.shown_url(), format_response(&answer, clock.now())));
     }
-    let builder = Session::builder().token(token).header("Authorization", "Bearer S3CR3T").base_url("https://me:S3CR3T@h.example/");
+    let builder = Session::builder()
+        .token(token)
+        .header("Authorization", "Bearer S3CR3T")
+        .base_url("https://me:S3CR3T@h.example/");
     clean("builder", &format!("{builder:?}"));
     clean("session", &format!("{:?}", builder.cache_in_memory().budget_in_memory().build().unwrap()));
 }
@@ -130,25 +133,28 @@ fn what_is_logged_and_told() {
     // For every thread: the session works on threads of its own.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     every_error();
-    let heard = Arc::new(Mutex::new(String::new()));
+    let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = heard.clone();
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual();
-    let script = Script::new()
-        .answer(503, &[], "")
-        .answer(429, &[], "")
-        .answer(200, &[JSON, ("location", "/y?token=S3CR3T"), ("set-cookie", "s=S3CR3T")], BODY);
+    let script = Script::new().answer(503, &[], "").answer(429, &[], "").answer(
+        200,
+        &[JSON, ("location", "/y?token=S3CR3T"), ("set-cookie", "s=S3CR3T")],
+        BODY,
+    );
     let inat = waits(
         offline(script, &clock)
             .cache_file(folder.path().join("cache.db"))
             .ratelimit_path(folder.path().join("budget.db"))
-            .on_event(move |event| ears.lock().unwrap().push_str(&format!("{event} {event:?}\n"))),
+            .on_event(move |event| ears.lock().unwrap().push(format!("{event} {event:?}"))),
     );
-    for request in [full_of_secrets(), full_of_secrets().dry_run(true), Request::get("x?token=S3CR3T").token(&Token::new(SECRET))] {
+    for request in
+        [full_of_secrets(), full_of_secrets().dry_run(true), Request::get("x?token=S3CR3T").token(&Token::new(SECRET))]
+    {
         inat.send(request.idempotent()).unwrap();
     }
     inat.close().unwrap();
-    let heard = heard.lock().unwrap();
+    let heard = heard.lock().unwrap().join("\n");
     assert!(heard.contains("503") && heard.contains("127.0.0.1:9"), "{heard}");
     clean("events", &heard);
     let log = log.0.lock().unwrap();
@@ -177,7 +183,8 @@ fn what_reaches_the_disk() {
     let inat = open();
     let mut read = full_of_secrets();
     "GET".clone_into(&mut read.method);
-    let by_token = Request::get("observations?access_token=S3CR3T").token(&Token::new(SECRET)).header("X-Api-Key", SECRET);
+    let by_token =
+        Request::get("observations?access_token=S3CR3T").token(&Token::new(SECRET)).header("X-Api-Key", SECRET);
     for request in [read.clone(), by_token.clone()] {
         inat.send(request).unwrap();
     }

@@ -47,7 +47,8 @@ fn every_hop_of_a_redirect_pays() {
 
 #[test]
 fn a_server_that_throttles_for_ever_is_given_up_after_an_hour() {
-    for script in [Script::new().answer(429, &[JSON], "{}"), Script::new().busy(secs(60)), Script::new().busy(secs(0))] {
+    for script in [Script::new().answer(429, &[JSON], "{}"), Script::new().busy(secs(60)), Script::new().busy(secs(0))]
+    {
         let (inat, clock) = scripted(&script);
         let error = inat.get(TAXA).unwrap_err();
         assert!(matches!(error.kind(), Kind::Limited { .. } | Kind::Status(_)), "{error:?}");
@@ -218,7 +219,13 @@ fn sessions_on_one_budget_file_share_it() {
     let script = always(&[]);
     let open = || {
         let budget = folder.path().join("budget.db");
-        waits(offline(script.clone(), &clock).ratelimit_path(budget).per_second(0.0).per_minute(3.0).max_delay(Duration::ZERO))
+        waits(
+            offline(script.clone(), &clock)
+                .ratelimit_path(budget)
+                .per_second(0.0)
+                .per_minute(3.0)
+                .max_delay(Duration::ZERO),
+        )
     };
     let (one, two) = (open(), open());
     for inat in [&one, &two, &one] {
@@ -238,7 +245,8 @@ fn the_api_and_the_site_share_a_bucket_and_others_have_their_own() {
     assert!(inat.get("https://api.inaturalist.org/v1/taxa/2").is_err());
     inat.get("https://elsewhere.example/1").unwrap();
 
-    let inat = waits(offline(always(&[]), &clock).per_host(false).per_second(0.0).per_minute(2.0).max_delay(Duration::ZERO));
+    let inat =
+        waits(offline(always(&[]), &clock).per_host(false).per_second(0.0).per_minute(2.0).max_delay(Duration::ZERO));
     inat.get("https://api.inaturalist.org/v1/taxa/1").unwrap();
     inat.get("https://elsewhere.example/1").unwrap();
     assert!(inat.get("https://third.example/1").is_err());

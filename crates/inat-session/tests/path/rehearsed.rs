@@ -66,7 +66,8 @@ fn the_command_line_of_a_plan_is_masked() {
         .header("X-Api-Key", "S3CR3T")
         .json(&serde_json::json!({"Password": "S3CR3T", "it's": "fine"}));
     let plan = inat.plan(&request).unwrap();
-    let texts = [plan.as_curl().to_owned(), plan.to_string(), format!("{plan:?}"), plan.headers.clone(), plan.url.clone()];
+    let texts =
+        [plan.as_curl().to_owned(), plan.to_string(), format!("{plan:?}"), plan.headers.clone(), plan.url.clone()];
     for text in texts {
         assert!(!text.contains("S3CR3T"), "{text}");
     }

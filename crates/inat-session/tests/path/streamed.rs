@@ -35,6 +35,7 @@ fn fed(clock: &Clock, fields: &'static [(&'static str, &'static str)]) -> (Stub,
     (stub, feed)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "what goes through the channel")]
 fn piece(text: &'static str) -> Piece {
     Ok(Bytes::from_static(text.as_bytes()))
 }
@@ -45,7 +46,9 @@ fn entries(inat: &Session) -> u64 {
 
 #[tokio::test]
 async fn the_first_piece_does_not_wait_for_the_second() {
-    for request in [Request::get(PHOTO).stream(), Request::get(PHOTO).stream().expire_after(inat_session::Lifetime::DoNotCache)] {
+    for request in
+        [Request::get(PHOTO).stream(), Request::get(PHOTO).stream().expire_after(inat_session::Lifetime::DoNotCache)]
+    {
         let clock = Clock::manual();
         let (stub, feed) = fed(&clock, &[JPEG]);
         let inat = offline(stub, &clock).build().unwrap();
@@ -222,7 +225,8 @@ async fn a_filter_sees_the_body_of_a_stream() {
     let clock = Clock::manual();
     for (body, kept) in [("good", 1), ("bad", 0)] {
         let stub = Stub::at_once(&clock, move |_, _| Ok(reply(200, &[JPEG], body)));
-        let inat = offline(stub, &clock).filter(|answer| answer.text().is_ok_and(|text| text == "good")).build().unwrap();
+        let inat =
+            offline(stub, &clock).filter(|answer| answer.text().is_ok_and(|text| text == "good")).build().unwrap();
         let answer = inat.send(Request::get(PHOTO).stream()).await.unwrap();
         assert_eq!(answer.read().await.unwrap(), body);
         assert_eq!(entries(&inat), kept, "{body}");
@@ -267,7 +271,9 @@ fn a_hit_streams_too() {
 }
 
 fn real(sandbox: &Sandbox) -> blocking::Session {
-    waits(Session::builder().base_url(sandbox.url()).cache_in_memory().budget_in_memory().unlimited().read_whole(1 << 20))
+    waits(
+        Session::builder().base_url(sandbox.url()).cache_in_memory().budget_in_memory().unlimited().read_whole(1 << 20),
+    )
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the tests of the path share: a transport that does what a test says, sessions without network and waiting, and
 //! children of this very program.
+#![allow(unreachable_pub, reason = "each test program takes what it needs")]
 
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use inat_session::{
-    Chunks, Clock, Expiry, Fault, Incoming, Outgoing, Script, Sending, Session, SessionBuilder, Timeouts, Timestamp, Transport,
-    blocking,
+    Chunks, Clock, Expiry, Fault, Incoming, Outgoing, Script, Sending, Session, SessionBuilder, Timeouts, Timestamp,
+    Transport, blocking,
 };
 use tokio::sync::Semaphore;
 
@@ -26,7 +27,12 @@ pub fn secs(seconds: u64) -> Duration {
 
 /// A session without network, files and waiting, and without chance: the backoff has no jitter.
 pub fn offline(transport: impl Transport + 'static, clock: &Clock) -> SessionBuilder {
-    Session::builder().transport(transport).clock(clock.clone()).cache_in_memory().budget_in_memory().backoff_jitter(0.0)
+    Session::builder()
+        .transport(transport)
+        .clock(clock.clone())
+        .cache_in_memory()
+        .budget_in_memory()
+        .backoff_jitter(0.0)
 }
 
 pub fn waits(builder: SessionBuilder) -> blocking::Session {
@@ -75,12 +81,14 @@ impl Seen {
 
 pub type Played = Pin<Box<dyn Future<Output = Result<Incoming, Fault>> + Send>>;
 
+type Play = dyn Fn(usize, &Seen) -> Played + Send + Sync;
+
 /// A transport whose answers are made by a function, and which notes what it saw and when.
 #[derive(Clone)]
 pub struct Stub {
     clock: Clock,
     seen: Arc<Mutex<Vec<Seen>>>,
-    play: Arc<dyn Fn(usize, &Seen) -> Played + Send + Sync>,
+    play: Arc<Play>,
 }
 
 impl Stub {
@@ -90,7 +98,10 @@ impl Stub {
     }
 
     /// Answers come at once.
-    pub fn at_once(clock: &Clock, play: impl Fn(usize, &Seen) -> Result<Incoming, Fault> + Send + Sync + 'static) -> Self {
+    pub fn at_once(
+        clock: &Clock,
+        play: impl Fn(usize, &Seen) -> Result<Incoming, Fault> + Send + Sync + 'static,
+    ) -> Self {
         Self::new(clock, move |number, seen| {
             let answer = play(number, seen);
             Box::pin(async move { answer })

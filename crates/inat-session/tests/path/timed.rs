@@ -77,7 +77,12 @@ fn a_deadline_is_a_deadline_for_every_method() {
 fn a_refused_connection_is_typed_and_retried() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let inat = waits(
-        Session::builder().base_url(&format!("http://{closed}/")).cache_in_memory().budget_in_memory().unlimited().backoff_factor(0.0),
+        Session::builder()
+            .base_url(&format!("http://{closed}/"))
+            .cache_in_memory()
+            .budget_in_memory()
+            .unlimited()
+            .backoff_factor(0.0),
     );
     for request in [Request::get("a"), Request::post("a")] {
         let error = inat.send(request).unwrap_err();
@@ -122,7 +127,9 @@ fn json_cut_at_its_announced_length_is_noticed() {
 
 #[test]
 fn answers_that_are_no_http() {
-    for bytes in ["", "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: nine\r\n\r\n", "HTTP/1.1 999999 No\r\n\r\n"] {
+    for bytes in
+        ["", "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: nine\r\n\r\n", "HTTP/1.1 999999 No\r\n\r\n"]
+    {
         let sandbox = Sandbox::start(Config::default()).unwrap();
         sandbox.script("/v1/taxa", vec![Bad::raw(bytes); 2]);
         let inat = waits(real(&sandbox));

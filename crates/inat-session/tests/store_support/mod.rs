@@ -1,6 +1,7 @@
 //! Entries and keys for the tests of the stores.
-#![allow(clippy::unwrap_used, dead_code, reason = "tests; not every one uses everything")]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "tests; not every one uses everything")]
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,8 +70,8 @@ pub fn json(seed: u64, len: usize) -> Bytes {
     let mut at = seed;
     while text.len() < len {
         at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        text +=
-            &format!("{{\"id\":{},\"quality_grade\":\"research\",\"place_guess\":\"{:x}\"}},", at % 999_983, at >> 40);
+        write!(text, "{{\"id\":{},\"quality_grade\":\"research\",\"place_guess\":\"{:x}\"}},", at % 999_983, at >> 40)
+            .unwrap();
     }
     text.truncate(len);
     text.into()

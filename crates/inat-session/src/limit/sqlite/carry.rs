@@ -19,8 +19,8 @@ pub(super) fn carry(old: &Database, new: &Database, clock: &Clock) -> Result<()>
     let buckets: Vec<(i64, String)> =
         buckets.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
     for (id, name) in buckets {
-        let mut source = SqlTape::open(&old.connection, &name)?;
-        let mut target = SqlTape::open(&new.connection, &name)?;
+        let mut source = SqlTape::open(old, &name)?;
+        let mut target = SqlTape::open(new, &name)?;
         merge_standing(&mut source, &mut target, shift)?;
         merge_slots(old, new, (id, target.id()?), shift)?;
     }

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
@@ -20,6 +21,8 @@ const APPLICATION: i64 = 0x694E_614C;
 /// The format of the file. Older ones are set aside, newer ones refused.
 const FORMAT: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
+/// Looking whether the file was deleted costs an eighth of a reservation; in a rush, once in a while will do.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// The time last seen is written down this often.
 const SEEN_EVERY: i64 = 1_000_000;
 
@@ -38,7 +41,11 @@ pub(super) enum Fault {
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) connection: Connection,
+    /// When the file before this one was found damaged, if it ever was.
+    pub(super) lost_at: Option<i64>,
     identity: Option<(u64, u64)>,
+    /// When the name was last seen to be this file's, by the process's own time.
+    seen_at: Cell<Option<Duration>>,
     witness: Cell<Option<Witness>>,
 }
 
@@ -95,15 +102,23 @@ impl Database {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| Fault::sqlite(path, &error))?;
-        let database = Self { connection, identity: identity(path), witness: Cell::new(None) };
+        let mut database = Self {
+            connection,
+            lost_at: None,
+            identity: identity(path),
+            seen_at: Cell::new(None),
+            witness: Cell::new(None),
+        };
         database.set_up(path, clock, lost)?;
+        let lost_at = database.connection.query_row("SELECT lost_at FROM time", [], |row| row.get(0));
+        database.lost_at = lost_at.map_err(|error| Fault::sqlite(path, &error))?;
         Ok(database)
     }
 
     fn set_up(&self, path: &Path, clock: &Clock, lost: bool) -> Result<(), Fault> {
         let connection = &self.connection;
         let failed = |error: rusqlite::Error| Fault::sqlite(path, &error);
-        connection.busy_timeout(std::time::Duration::ZERO).map_err(failed)?;
+        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(32);
         // Plans do not depend on values. Without this a statement with a range is parsed anew whenever it is used with another.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
@@ -154,9 +169,17 @@ impl Database {
         made
     }
 
-    /// Whether the file of this name is still the one that is open.
-    pub(super) fn is_at(&self, path: &Path) -> bool {
-        self.identity.is_some() && self.identity == identity(path)
+    /// Whether the file of this name is still the one that is open, as of a moment ago.
+    pub(super) fn is_at(&self, path: &Path, clock: &Clock) -> bool {
+        let now = clock.monotonic();
+        // A manual clock that stands still has not seen it a moment ago.
+        let moment = Duration::from_nanos(1)..LOOK_EVERY;
+        if self.seen_at.get().is_some_and(|seen| moment.contains(&now.saturating_sub(seen))) {
+            return true;
+        }
+        let same = self.identity.is_some() && self.identity == identity(path);
+        self.seen_at.set(same.then_some(now));
+        same
     }
 
     /// The ledger's time. Inside a write transaction (`write`) a jump of the clock is written down.

@@ -75,7 +75,7 @@ impl SqliteLedger {
     fn write<T>(
         &self,
         at_once: bool,
-        mut work: impl FnMut(&Connection, i64) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
         let mut patience = self.patience(at_once);
         let mut state = self.enter(&mut patience)?;
@@ -101,7 +101,7 @@ impl SqliteLedger {
     fn read<T>(
         &self,
         at_once: bool,
-        mut work: impl FnMut(&Connection, i64) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, LedgerError> {
         let mut patience = self.patience(at_once);
         let mut state = self.enter(&mut patience)?;
@@ -114,7 +114,9 @@ impl SqliteLedger {
         }
         loop {
             let step = match &state.database {
-                Some(database) if database.is_at(&self.path) => self.transaction(database, "BEGIN", false, &mut work),
+                Some(database) if database.is_at(&self.path, &self.clock) => {
+                    self.transaction(database, "BEGIN", false, &mut work)
+                }
                 _ => self.locked(&mut state, &mut patience, None, |database| {
                     self.transaction(database, "BEGIN", false, &mut work)
                 }),
@@ -154,7 +156,7 @@ impl SqliteLedger {
         work: impl FnOnce(&Database) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         // Whoever deletes the file may have deleted its lock and its folder too.
-        let gone = state.database.as_ref().is_some_and(|database| !database.is_at(&self.path));
+        let gone = state.database.as_ref().is_some_and(|database| !database.is_at(&self.path, &self.clock));
         if gone || state.lock.is_none() {
             state.lock = Some(file::open_lock(&self.path)?);
         }
@@ -166,7 +168,7 @@ impl SqliteLedger {
             *database = Some(Database::open(&self.path, &self.clock, true)?);
         }
         match database {
-            Some(open) if open.is_at(&self.path) => work(open),
+            Some(open) if open.is_at(&self.path, &self.clock) => work(open),
             _ => {
                 let old = database.take();
                 let new = Database::open(&self.path, &self.clock, false)?;
@@ -195,14 +197,14 @@ impl SqliteLedger {
         database: &Database,
         begin: &str,
         write: bool,
-        mut work: impl FnMut(&Connection, i64) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<T, Fault> {
         let connection = &database.connection;
         let failed = |error: rusqlite::Error| Fault::sqlite(&self.path, &error);
         let run = |sql: &str| connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map(drop);
         run(begin).map_err(failed)?;
         let _unless_committed = Rollback(connection);
-        let done = database.now(&self.clock, write).and_then(|now| work(connection, now)).map_err(failed)?;
+        let done = database.now(&self.clock, write).and_then(|now| work(database, now)).map_err(failed)?;
         run("COMMIT").map_err(failed)?;
         Ok(done)
     }
@@ -250,37 +252,37 @@ impl Drop for Held<'_> {
 
 impl Ledger for SqliteLedger {
     fn reserve(&self, ask: &Ask<'_>) -> Result<Reserved, LedgerError> {
-        self.write(ask.at_once, |connection, now| book::reserve(&mut SqlTape::open(connection, ask.bucket)?, ask, now))
+        self.write(ask.at_once, |database, now| book::reserve(&mut SqlTape::open(database, ask.bucket)?, ask, now))
     }
 
     fn confirm(&self, ask: &Ask<'_>, slot: &Slot) -> Result<Confirmed, LedgerError> {
         // Nearly always a look is enough; only a late or stopped one writes.
-        let look = |connection: &Connection, now| {
-            let mut tape = SqlTape::open(connection, ask.bucket)?;
+        let look = |database: &Database, now| {
+            let mut tape = SqlTape::open(database, ask.bucket)?;
             book::stands(&mut tape, ask, slot, now)
         };
         match self.read(ask.at_once, look)? {
             Some(Some(verdict)) => Ok(verdict),
-            _ => self.write(ask.at_once, |connection, now| {
-                book::confirm(&mut SqlTape::open(connection, ask.bucket)?, ask, slot, now)
+            _ => self.write(ask.at_once, |database, now| {
+                book::confirm(&mut SqlTape::open(database, ask.bucket)?, ask, slot, now)
             }),
         }
     }
 
     fn release(&self, bucket: &str, slot: &Slot, at_once: bool) -> Result<bool, LedgerError> {
-        self.write(at_once, |connection, _| book::release(&mut SqlTape::open(connection, bucket)?, slot))
+        self.write(at_once, |database, _| book::release(&mut SqlTape::open(database, bucket)?, slot))
     }
 
     fn forecast(&self, ask: &Ask<'_>, ahead: u64) -> Result<Reserved, LedgerError> {
-        let looked = self.read(ask.at_once, |connection, now| {
-            book::forecast(&mut SqlTape::open(connection, ask.bucket)?, ask, now, ahead)
+        let looked = self.read(ask.at_once, |database, now| {
+            book::forecast(&mut SqlTape::open(database, ask.bucket)?, ask, now, ahead)
         });
         Ok(looked?.unwrap_or(Reserved::Slot(Slot { seq: 0, at: 0, wait: Duration::ZERO, why: None, share: 1.0 })))
     }
 
     fn refuse(&self, bucket: &str, penalty: &Penalty) -> Result<(Duration, f64), LedgerError> {
-        self.write(false, |connection, now| {
-            let mut tape = SqlTape::open(connection, bucket)?;
+        self.write(false, |database, now| {
+            let mut tape = SqlTape::open(database, bucket)?;
             let standing = tape.standing()?.refused(penalty, now);
             tape.set_standing(&standing)?;
             Ok((span(now, standing.stopped_until), standing.share()))
@@ -288,8 +290,8 @@ impl Ledger for SqliteLedger {
     }
 
     fn succeed(&self, bucket: &str) -> Result<f64, LedgerError> {
-        self.write(false, |connection, now| {
-            let mut tape = SqlTape::open(connection, bucket)?;
+        self.write(false, |database, now| {
+            let mut tape = SqlTape::open(database, bucket)?;
             let before = tape.standing()?;
             let after = before.succeeded(now);
             if after != before {
@@ -300,55 +302,58 @@ impl Ledger for SqliteLedger {
     }
 
     fn reserve_bytes(&self, ask: &ByteAsk<'_>) -> Result<ReservedBytes, LedgerError> {
-        self.write(false, |connection, now| {
-            let id = SqlTape::open(connection, ask.bucket)?.id()?;
+        self.write(false, |database, now| {
+            let id = SqlTape::open(database, ask.bucket)?.id()?;
             let first = bytes::first_minute(now);
-            connection.prepare_cached("DELETE FROM minute WHERE bucket = ?1 AND number < ?2")?.execute([id, first])?;
-            let at = bytes::earliest(&minutes(connection, id)?, ask.limits, ask.expected, now);
+            database
+                .connection
+                .prepare_cached("DELETE FROM minute WHERE bucket = ?1 AND number < ?2")?
+                .execute([id, first])?;
+            let at = bytes::earliest(&minutes(&database.connection, id)?, ask.limits, ask.expected, now);
             let wait = span(now, at);
             if ask.max_wait.is_some_and(|most| wait > most) {
                 return Ok(ReservedBytes::TooLong { wait });
             }
             let slot = ByteSlot { minute: bytes::minute_of(at), bytes: ask.expected.unwrap_or(0), wait };
-            count(connection, id, &slot, slot.bytes, 0)?;
+            count(&database.connection, id, &slot, slot.bytes, 0)?;
             Ok(ReservedBytes::Slot(slot))
         })
     }
 
     fn settle_bytes(&self, bucket: &str, slot: &ByteSlot, actual: u64) -> Result<(), LedgerError> {
-        self.write(false, |connection, _| {
-            let id = SqlTape::open(connection, bucket)?.id()?;
-            count(connection, id, slot, actual, slot.bytes)
+        self.write(false, |database, _| {
+            let id = SqlTape::open(database, bucket)?.id()?;
+            count(&database.connection, id, slot, actual, slot.bytes)
         })
     }
 
     fn refresh_version(&self, endpoint: &str, hold: Duration) -> Result<Option<u32>, LedgerError> {
-        self.write(false, |connection, now| {
+        self.write(false, |database, now| {
             let since = now.saturating_sub(micros(hold));
-            connection.prepare_cached("DELETE FROM version WHERE at <= ?1")?.execute([since])?;
-            let mut used = connection.prepare_cached("SELECT version FROM version WHERE endpoint = ?1")?;
+            database.connection.prepare_cached("DELETE FROM version WHERE at <= ?1")?.execute([since])?;
+            let mut used = database.connection.prepare_cached("SELECT version FROM version WHERE endpoint = ?1")?;
             let used: Vec<u32> = used.query_map([endpoint], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
             let version = refresh::lowest_free(&used);
             let mark = "INSERT INTO version (endpoint, version, at) VALUES (?1, ?2, ?3)";
-            connection.prepare_cached(mark)?.execute(params![endpoint, version, now])?;
+            database.connection.prepare_cached(mark)?.execute(params![endpoint, version, now])?;
             Ok(Some(version).filter(|version| *version > 0))
         })
     }
 
     fn buckets(&self) -> Result<Vec<String>, LedgerError> {
-        let looked = self.read(false, |connection, _| {
-            let mut names = connection.prepare_cached("SELECT name FROM bucket ORDER BY name")?;
+        let looked = self.read(false, |database, _| {
+            let mut names = database.connection.prepare_cached("SELECT name FROM bucket ORDER BY name")?;
             names.query_map([], |row| row.get(0))?.collect()
         });
         Ok(looked?.unwrap_or_default())
     }
 
     fn account(&self, ask: &Ask<'_>) -> Result<Account, LedgerError> {
-        let looked = self.read(ask.at_once, |connection, now| {
-            let mut tape = SqlTape::open(connection, ask.bucket)?;
+        let looked = self.read(ask.at_once, |database, now| {
+            let mut tape = SqlTape::open(database, ask.bucket)?;
             let mut account = book::account(&mut tape, ask, now)?;
             if let Some(id) = tape.known_id() {
-                account.bytes = bytes::totals(&minutes(connection, id)?, now);
+                account.bytes = bytes::totals(&minutes(&database.connection, id)?, now);
             }
             Ok(account)
         });

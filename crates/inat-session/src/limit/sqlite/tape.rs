@@ -2,6 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, params};
 
+use super::file::Database;
 use crate::limit::book::Tape;
 use crate::limit::penalty::{Standing, Stop};
 
@@ -9,8 +10,7 @@ use crate::limit::penalty::{Standing, Stop};
 const BITS: u32 = 40;
 
 const BUCKET: &str =
-    "SELECT b.id, b.stopped_until, b.stop, b.status, b.pace, b.credit, b.credited_at, b.keep, t.lost_at
-     FROM time t LEFT JOIN bucket b ON b.name = ?1";
+    "SELECT id, stopped_until, stop, status, pace, credit, credited_at, keep FROM bucket WHERE name = ?1";
 const NEW_BUCKET: &str = "INSERT INTO bucket (name, stopped_until, stop, status, pace, credit, credited_at, keep)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const SET_BUCKET: &str = "UPDATE bucket SET stopped_until = ?2, stop = ?3, status = ?4, pace = ?5, credit = ?6,
@@ -35,10 +35,12 @@ pub(super) struct SqlTape<'a> {
 }
 
 impl<'a> SqlTape<'a> {
-    pub(super) fn open(connection: &'a Connection, name: &'a str) -> Result<Self> {
-        let mut statement = connection.prepare_cached(BUCKET)?;
-        let (id, standing, lost_at) = statement.query_row([name], bucket)?;
-        Ok(Self { connection, name, id, standing, lost_at, newest: None, looked: false })
+    pub(super) fn open(database: &'a Database, name: &'a str) -> Result<Self> {
+        let Database { connection, lost_at, .. } = database;
+        let found = connection.prepare_cached(BUCKET)?.query_row([name], bucket).optional()?;
+        let (id, standing) = found.unzip();
+        let standing = standing.unwrap_or_default();
+        Ok(Self { connection, name, id, standing, lost_at: *lost_at, newest: None, looked: false })
     }
 
     /// The bucket's number; a new one gets its row.
@@ -154,12 +156,7 @@ fn number(key: i64) -> u64 {
     key.unsigned_abs() & LAST
 }
 
-fn bucket(row: &Row<'_>) -> Result<(Option<i64>, Standing, Option<i64>)> {
-    let id: Option<i64> = row.get(0)?;
-    let lost_at = row.get(8)?;
-    if id.is_none() {
-        return Ok((None, Standing::default(), lost_at));
-    }
+fn bucket(row: &Row<'_>) -> Result<(i64, Standing)> {
     let standing = Standing {
         stopped_until: row.get(1)?,
         stop: decode(row.get(2)?, row.get(3)?),
@@ -168,7 +165,7 @@ fn bucket(row: &Row<'_>) -> Result<(Option<i64>, Standing, Option<i64>)> {
         credited_at: row.get(6)?,
         keep: row.get(7)?,
     };
-    Ok((id, standing, lost_at))
+    Ok((row.get(0)?, standing))
 }
 
 fn encode(stop: Option<Stop>) -> (i64, u16) {

@@ -12,6 +12,8 @@
 //! | `write` | keeping, replacing, making room |
 //! | `manage` | for people: list, clear, prune, numbers |
 //! | `uses` | "last used", collected and written in passing |
+//! | `owed` | removals that could not be written, until they are |
+//! | `patience` | waiting for a lock once, not at every call |
 //! | `fault`, `aside` | what an error means; what is done with a corrupt file |
 
 mod aside;
@@ -19,6 +21,7 @@ mod database;
 mod fault;
 mod manage;
 mod open;
+mod owed;
 mod patience;
 mod read;
 mod store;
@@ -33,6 +36,7 @@ use std::time::Duration;
 use self::database::Database;
 use self::fault::Fault;
 use self::open::Opened;
+use self::owed::Owed;
 use self::patience::Patience;
 use self::uses::Uses;
 use super::{MemoryStore, StoreError};
@@ -88,6 +92,7 @@ pub struct SqliteStore {
     config: Config,
     state: RwLock<State>,
     uses: Uses,
+    owed: Owed,
     patience: Patience,
     /// Counts the commits of other connections that were noticed, and the files opened: what was read under one number and
     /// finds the same number again is still true.
@@ -128,6 +133,7 @@ impl SqliteStore {
             config,
             state: RwLock::new(State::Unopened),
             uses: Uses::default(),
+            owed: Owed::default(),
             epoch: AtomicU64::new(0),
             warned: Mutex::default(),
         }

@@ -32,7 +32,7 @@ impl Patience {
         self.lost_until.store(crate::timestamp::micros(until).max(1), Ordering::Relaxed);
     }
 
-    /// Sets how long `conn` waits now: `usual`, or not at all. `true` when it must be put back with [`Patience::restore`].
+    /// Keeps `conn` from waiting while patience is lost. `true` when it did, and the usual bound must be put back.
     pub(super) fn apply(&self, conn: &Connection) -> rusqlite::Result<bool> {
         let until = self.lost_until.load(Ordering::Relaxed);
         if until == 0 {

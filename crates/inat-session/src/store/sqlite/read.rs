@@ -36,7 +36,7 @@ impl SqliteStore {
         let mut much_used = false;
         let found = self.with(
             |database| database.read(self, |reader| self.read_variants(reader, key, now, &mut much_used)),
-            |memory| Ok(memory_variants(memory, key, now)?),
+            |memory| memory_variants(memory, key, now),
         )?;
         if much_used {
             self.write_uses();
@@ -75,8 +75,11 @@ impl SqliteStore {
                     body
                 }
             };
-            *much_used |= self.uses.mark(first, id, used, now);
             let stored = Stored { entry: Arc::new(record.entry), id, body_len: record.body_len, body };
+            if self.owed.hides(key, &stored) {
+                continue;
+            }
+            *much_used |= self.uses.mark(first, id, used, now);
             found.push(Loaded { stored, version: Version { id, revision }, used });
         }
         if found.len() > 1 {
@@ -120,7 +123,12 @@ impl SqliteStore {
 
     /// A number that changes when anybody may have changed the file, this process included: what was true under it is true
     /// while it stays.
+    ///
+    /// `None` while something is owed: what memory holds may be meant.
     pub(super) fn pulse_of_file(&self) -> Result<Option<u64>, StoreError> {
+        if !self.owed.is_empty() {
+            return Ok(None);
+        }
         let read = |reader: &mut Reader| -> Result<Option<u64>, Fault> {
             let mut statement = reader.conn.prepare_cached("PRAGMA data_version")?;
             let version = statement.query_row([], |row| row.get::<_, i64>(0))?;

@@ -22,7 +22,18 @@ impl SqliteStore {
         if self.config.read_only {
             return Err(StoreError::ReadOnly);
         }
-        self.with(|database| database.write(self, &mut work), instead)
+        let mut settled = 0;
+        let done = self.with(
+            |database| {
+                database.write(self, |transaction| {
+                    settled = self.owed.settle(transaction)?;
+                    work(transaction)
+                })
+            },
+            instead,
+        )?;
+        self.owed.settled(settled);
+        Ok(done)
     }
 
     /// Writes when entries were last used, unless that would have to wait.
@@ -60,13 +71,15 @@ impl Store for SqliteStore {
         }
         // Compressing takes longer than writing, so it happens before the lock is taken.
         let mut frame = Frame::pack(body, self.config.compress);
-        self.write(
+        let put = self.write(
             |transaction| {
                 self.put_in_file(transaction, key, entry, body, &mut frame, now)?;
                 write::tidy(transaction)
             },
             |memory| memory.put(key, entry, body, now),
-        )
+        );
+        // What the new answer should have replaced is out of date.
+        put.inspect_err(|_| self.owed.key(key, now))
     }
 
     fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
@@ -81,13 +94,15 @@ impl Store for SqliteStore {
 
     fn remove(&self, key: &Key, id: i64) -> Result<(), StoreError> {
         self.write(|transaction| Self::remove_from_file(transaction, key, id), |memory| memory.remove(key, id))
+            .inspect_err(|_| self.owed.key(key, self.config.clock.now()))
     }
 
     fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
         self.write(
-            |transaction| Self::invalidate_in_file(transaction, resources),
+            |transaction| Self::invalidate_in_file(transaction, resources, i64::MAX),
             |memory| memory.invalidate(resources),
         )
+        .inspect_err(|_| self.owed.resources(resources, self.config.clock.now()))
     }
 
     fn lease(&self, key: &Key, holder: u64, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {

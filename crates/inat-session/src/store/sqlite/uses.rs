@@ -34,7 +34,7 @@ impl Uses {
         }
         let mut marks = self.lock();
         marks.insert(id, Use { first, minute });
-        marks.len() >= ENOUGH && marks.len() % ENOUGH == 0
+        marks.len() >= ENOUGH && marks.len().is_multiple_of(ENOUGH)
     }
 
     /// Writes some marks in a transaction that is going on.

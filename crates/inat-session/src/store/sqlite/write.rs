@@ -1,9 +1,10 @@
 //! Keeping and replacing entries, and making room for them.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
 use super::fault::Fault;
+use super::owed::first_id_of;
 use super::read::{blob, slots};
 use super::{SqliteStore, open};
 use crate::Timestamp;
@@ -137,18 +138,30 @@ impl SqliteStore {
         slot.map_or(Ok(()), |slot| delete(transaction, slot, id))
     }
 
-    /// Removes the entries of some resources.
-    pub(super) fn invalidate_in_file(transaction: &Transaction<'_>, resources: &[String]) -> Result<u64, Fault> {
+    /// Removes the variants of a key up to a number.
+    pub(super) fn remove_key_from_file(transaction: &Transaction<'_>, key: &Key, up_to: i64) -> Result<(), Fault> {
+        for row in neighbours(transaction, key)? {
+            if row.id <= up_to && row.record.is_none_or(|record| record.key == *key) {
+                delete(transaction, row.slot, row.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the entries of some resources, up to a number.
+    pub(super) fn invalidate_in_file(
+        transaction: &Transaction<'_>,
+        resources: &[String],
+        up_to: i64,
+    ) -> Result<u64, Fault> {
+        const ONE: &str = "SELECT slot, id FROM entry WHERE resource = ?1 AND id <= ?2";
+        const BEGINNING: &str = "SELECT slot, id FROM entry WHERE resource >= ?1 AND resource < ?3 AND id <= ?2";
         let mut removed = 0;
         for wanted in resources {
             let rows = match wanted.strip_suffix('*') {
                 // The last character there is bounds all texts that begin so.
-                Some(start) => rows(
-                    transaction,
-                    "SELECT slot, id FROM entry WHERE resource >= ?1 AND resource < ?2",
-                    &[start, &format!("{start}\u{10ffff}")],
-                )?,
-                None => rows(transaction, "SELECT slot, id FROM entry WHERE resource = ?1", &[wanted.as_str()])?,
+                Some(start) => rows(transaction, BEGINNING, params![start, up_to, format!("{start}\u{10ffff}")])?,
+                None => rows(transaction, ONE, params![wanted, up_to])?,
             };
             for (slot, id) in rows {
                 delete(transaction, slot, id)?;
@@ -159,9 +172,9 @@ impl SqliteStore {
     }
 }
 
-fn rows(transaction: &Transaction<'_>, sql: &str, arguments: &[&str]) -> Result<Vec<(i64, i64)>, Fault> {
+fn rows(transaction: &Transaction<'_>, sql: &str, arguments: &[&dyn ToSql]) -> Result<Vec<(i64, i64)>, Fault> {
     let mut statement = transaction.prepare_cached(sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(arguments), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map(arguments, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -208,9 +221,8 @@ pub(super) fn delete(conn: &Connection, slot: i64, id: i64) -> Result<(), Fault>
 fn next_id(transaction: &Transaction<'_>, now: Timestamp) -> Result<i64, Fault> {
     let highest: Option<i64> =
         transaction.prepare_cached("SELECT MAX(id) FROM body")?.query_row([], |row| row.get(0))?;
-    let millis = now.as_micros().div_euclid(1000).clamp(0, 1 << 42);
     let chance = fastrand::i64(0..1 << 20);
-    Ok((millis << 20 | chance).max(highest.unwrap_or(0).saturating_add(1 + chance)))
+    Ok((first_id_of(now) | chance).max(highest.unwrap_or(0).saturating_add(1 + chance)))
 }
 
 /// How full the file is.

@@ -1,0 +1,110 @@
+//! The session's answer as the client gets it: the same bytes, without what was the upstream connection's, with `Age`,
+//! `Via` and `Cache-Status`.
+
+use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
+use http::{HeaderMap, Method, Response, StatusCode};
+use inat_session::cache::Identity;
+use inat_session::{Clock, Origin, Timestamp};
+
+use crate::body::Body;
+use crate::hop::{self, Via};
+use crate::refusal::Refusal;
+use crate::status;
+
+/// What is known about the question besides the answer.
+pub(crate) struct About<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) identity: &'a Identity,
+    /// Whether the cache was kept out of it.
+    pub(crate) bypassed: bool,
+    pub(crate) via: &'a Via,
+}
+
+/// Makes the client's answer.
+pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) -> Result<Response<Body>, Refusal> {
+    let status = response.status();
+    if status.is_informational() {
+        // 101 to a request that asked for no upgrade: upstream has left HTTP.
+        return Err(Refusal::new(StatusCode::BAD_GATEWAY, format!("upstream answered {}", status.as_u16())));
+    }
+    let mut headers = response.headers().clone();
+    hop::strip(&mut headers);
+    date(&mut headers, response.received());
+    age(&mut headers, response.origin());
+    if response.is_from_cache() || matches!(response.origin(), Origin::Shared(_)) {
+        // A cookie is made for whom it was sent to, and nobody in particular may be anybody.
+        if *about.identity == Identity::Anonymous {
+            headers.remove(SET_COOKIE);
+        }
+    }
+    about.via.add(&mut headers, response.version());
+    status::add(&mut headers, &response, about.bypassed, Clock::system().now());
+    let body = body(&mut headers, &mut response, about.method);
+    let body = match body {
+        Some(body) => body,
+        None => Body::arriving(response, length(&headers)),
+    };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    Ok(answer)
+}
+
+/// The body, with `Content-Length` made true of it; `None` when it is still arriving.
+fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: &Method) -> Option<Body> {
+    let status = response.status();
+    match status {
+        // RFC 9110 §8.6: these have no body, and the first two no length either.
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => {
+            headers.remove(CONTENT_LENGTH);
+            if status == StatusCode::RESET_CONTENT {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            return Some(Body::empty());
+        }
+        StatusCode::NOT_MODIFIED => return Some(Body::empty()),
+        _ if *method == Method::HEAD => return Some(Body::empty()),
+        _ => {}
+    }
+    let bytes = response.bytes().ok()?.clone();
+    headers.insert(CONTENT_LENGTH, bytes.len().into());
+    Some(Body::whole(bytes))
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// RFC 9110 §6.6.1: whoever forwards a message without a date says when it came.
+pub(crate) fn date(headers: &mut HeaderMap, received: Timestamp) {
+    if headers.contains_key(DATE) {
+        return;
+    }
+    let seconds = u64::try_from(received.as_secs()).unwrap_or_default();
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.min(253_402_300_799));
+    if let Ok(value) = HeaderValue::try_from(httpdate::fmt_http_date(at)) {
+        headers.insert(DATE, value);
+    }
+}
+
+/// RFC 9111 §5.1: an answer from a cache says how old it is. One that upstream has just sent says what upstream said.
+fn age(headers: &mut HeaderMap, origin: &Origin) {
+    match origin {
+        Origin::Cached { age, .. } | Origin::Stale { age, .. } => {
+            headers.insert(AGE, age.as_secs().into());
+        }
+        Origin::Shared(inner) => age_of_shared(headers, inner),
+        _ => {}
+    }
+}
+
+fn age_of_shared(headers: &mut HeaderMap, inner: &Origin) {
+    match inner {
+        Origin::Network { .. } => {
+            if !headers.contains_key(AGE) {
+                headers.insert(AGE, HeaderValue::from_static("0"));
+            }
+        }
+        other => age(headers, other),
+    }
+}

@@ -1,0 +1,273 @@
+//! The way of one request, from the gate to the session and back.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, MAX_FORWARDS, TRANSFER_ENCODING, USER_AGENT,
+};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use inat_session::{Freshness, Lifetime, Origin, Prepared};
+
+use crate::answer::{self, About};
+use crate::body::Body;
+use crate::metrics::Gauge;
+use crate::pulse::Pulse;
+use crate::receive::{self, Received};
+use crate::refusal::{self, Refusal};
+use crate::shared::{Shared, Stage};
+use crate::status::{self, Outcome};
+use crate::target::Asked;
+use crate::upstream::{self, Kind, Upstream};
+use crate::{admin, gate, hop, identity};
+
+/// Answers one request, whatever comes.
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
+    local: Option<IpAddr>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let started = Instant::now();
+    let (handling, heard) = pulse.begin(request.version() >= http::Version::HTTP_2);
+    let counted = shared.metrics.begin();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (outcome, response) = match way(&shared, local, &heard, request).await {
+        Ok(answered) => answered,
+        Err(refusal) => {
+            tracing::debug!(status = refusal.status.as_u16(), "{}", refusal.message);
+            (Outcome::Refused, refusal.answer(&method, &path))
+        }
+    };
+    shared.metrics.answered(outcome, response.status(), started);
+    response.map(|body| body.watched(handling.send(), counted))
+}
+
+type Answered = Result<(Outcome, Response<Body>), Refusal>;
+
+async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request: Request<Incoming>) -> Answered {
+    let asked = Asked::read(&request)?;
+    gate::check_framing(request.headers(), heard)?;
+    shared.gate.admit(&asked, local, &shared.config)?;
+    if shared.via.is_in(request.headers()) {
+        return Err(Refusal::new(
+            StatusCode::LOOP_DETECTED,
+            "the request has been here before: the upstream leads back here",
+        ));
+    }
+    let (target, host, absolute) = match asked {
+        Asked::Path { target, host, absolute } => (target, host, absolute),
+        Asked::Server { .. } => return Ok((Outcome::Own, ping(request.method()))),
+    };
+    if let Some(page) = admin::page(shared, request.method(), target.path()).await {
+        return Ok((Outcome::Own, page?));
+    }
+    // Who names a server in the request line takes this for a proxy; it leads to its upstreams only.
+    let named = host.filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
+    let upstream = upstream::find(&shared.config.upstreams, target.path(), named.as_ref())
+        .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "this gateway leads nowhere from there"))?;
+    if let Some(end) = end_of_the_way(&request) {
+        return Ok((Outcome::Own, end));
+    }
+    let question = Question::read(shared, upstream, &target, request).await?;
+    question.ask(shared).await
+}
+
+/// What goes to the session.
+struct Question {
+    prepared: Prepared,
+    bypassed: bool,
+    /// Keeps the room of the body for as long as it may be sent.
+    _received: Received,
+}
+
+impl Question {
+    async fn read(
+        shared: &Shared,
+        upstream: &Upstream,
+        target: &PathAndQuery,
+        request: Request<Incoming>,
+    ) -> Result<Self, Refusal> {
+        let uri = upstream.uri(target)?;
+        let bypassed = !upstream::is_plain(&uri);
+        let (parts, body) = request.into_parts();
+        let received = receive::receive(&parts.headers, body, &shared.config, &shared.purse).await?;
+        shared.metrics.received.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
+        let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);
+        let identity = identity::of(&parts.headers, target.query());
+
+        let mut headers = parts.headers;
+        let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+        hop::strip(&mut headers);
+        tidy(&mut headers, upstream.kind);
+        count_down(&parts.method, &mut headers);
+        shared.via.add(&mut headers, parts.version);
+        match framed || !received.bytes.is_empty() {
+            true => drop(headers.insert(CONTENT_LENGTH, received.bytes.len().into())),
+            false => drop(headers.remove(CONTENT_LENGTH)),
+        }
+
+        let mut outgoing = Request::new(received.bytes.clone());
+        (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) = (parts.method, uri, headers);
+        let mut prepared = Prepared::raw(outgoing, identity).map_err(|error| Refusal::of(&error))?;
+        prepared.options.dry_run = Some(false);
+        prepared.options.raise_for_status = false;
+        prepared.options.redirects = 0;
+        prepared.options.max_delay = Some(max_delay);
+        if bypassed {
+            prepared.options.lifetime = Some(Lifetime::DoNotCache);
+        }
+        Ok(Self { prepared, bypassed, _received: received })
+    }
+
+    async fn ask(mut self, shared: &Shared) -> Answered {
+        let place = shared.places.try_acquire();
+        let crowded = place.is_err();
+        if crowded {
+            self.prepared.options.freshness = Freshness::OnlyIfCached;
+        }
+        let sent = {
+            let _waiting = Gauge::up(&shared.metrics.waiting);
+            tokio::select! {
+                biased;
+                sent = shared.session.send(&self.prepared) => sent,
+                () = shared.reaches(Stage::Closing) => return Err(Refusal::busy("the gateway is being stopped").closing()),
+            }
+        };
+        drop(place);
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return Ok(self.failed(&error)),
+        };
+        let asked_nobody = matches!(response.origin(), Origin::Network { attempts: 0, .. });
+        if crowded && !matches!(response.origin(), Origin::Cached { .. }) {
+            return Err(Refusal::busy("too many requests are waiting already"));
+        }
+        if asked_nobody {
+            return Err(Refusal::not_cached());
+        }
+        let about = About {
+            method: &self.prepared.method,
+            identity: &self.prepared.identity,
+            bypassed: self.bypassed,
+            via: &shared.via,
+        };
+        let outcome = Outcome::of(response.origin());
+        Ok((outcome, answer::answer(response, &about)?))
+    }
+
+    fn failed(&self, error: &inat_session::Error) -> (Outcome, Response<Body>) {
+        let refusal = Refusal::of(error);
+        tracing::info!(status = refusal.status.as_u16(), "{error}");
+        let path = self.prepared.url.path();
+        let mut response = refusal.answer(&self.prepared.method, path);
+        status::add_failure(response.headers_mut(), &error.stage().to_string());
+        (Outcome::Refused, response)
+    }
+}
+
+/// Takes out what was settled with this gateway.
+fn tidy(headers: &mut HeaderMap, kind: Kind) {
+    headers.remove(HOST);
+    if headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        headers.remove(EXPECT);
+    }
+    if kind == Kind::Api {
+        headers.remove(ACCEPT_ENCODING);
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!(
+            "inat-gateway/",
+            env!("CARGO_PKG_VERSION"),
+            " (+",
+            env!("CARGO_PKG_REPOSITORY"),
+            ")"
+        )));
+    }
+}
+
+/// One hop fewer (RFC 9110 §7.6.2).
+fn count_down(method: &Method, headers: &mut HeaderMap) {
+    if matches!(*method, Method::TRACE | Method::OPTIONS)
+        && let Some(forwards) =
+            headers.get(MAX_FORWARDS).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
+    {
+        headers.insert(MAX_FORWARDS, forwards.saturating_sub(1).into());
+    }
+}
+
+/// How long the client says it waits (RFC 7240 §4.3), up to ten minutes.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    const PREFER: HeaderName = HeaderName::from_static("prefer");
+    const MOST: u64 = 600;
+    let lines = headers.get_all(PREFER).iter().filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .filter_map(|preference| preference.split(';').next()?.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
+        .find_map(|(_, seconds)| seconds.trim().trim_matches('"').parse::<u64>().ok())
+        .map(|seconds| Duration::from_secs(seconds.min(MOST)))
+}
+
+/// The answer to `OPTIONS *`: it is here.
+fn ping(method: &Method) -> Response<Body> {
+    let mut response = refusal::own(StatusCode::NO_CONTENT, "text/plain", bytes::Bytes::new(), method);
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().remove(http::header::CONTENT_TYPE);
+    response
+}
+
+/// Answers requests that were meant to get no further (RFC 9110 §7.6.2).
+fn end_of_the_way(request: &Request<Incoming>) -> Option<Response<Body>> {
+    if !matches!(*request.method(), Method::TRACE | Method::OPTIONS) {
+        return None;
+    }
+    let forwards = request.headers().get(MAX_FORWARDS)?.to_str().ok()?.trim().parse::<u64>().ok()?;
+    (forwards == 0).then(|| match *request.method() {
+        Method::TRACE => traced(request),
+        _ => ping(request.method()),
+    })
+}
+
+/// RFC 9110 §9.3.8: what came, without what is secret.
+fn traced(request: &Request<Incoming>) -> Response<Body> {
+    let mut text = format!("{} {} {:?}\r\n", request.method(), request.uri(), request.version()).into_bytes();
+    for (name, value) in request.headers() {
+        if *name != AUTHORIZATION && *name != COOKIE {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+    }
+    refusal::own(StatusCode::OK, "message/http", text.into(), request.method())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_what_prefer_says() {
+        let rows: [(&[&'static str], Option<u64>); 9] = [
+            (&[], None),
+            (&["wait=5"], Some(5)),
+            (&["respond-async, wait=100"], Some(100)),
+            (&["respond-async", "Wait = \"7\" ; x=1"], Some(7)),
+            (&["wait=0"], Some(0)),
+            (&["wait=100000"], Some(600)),
+            (&["wait=-1"], None),
+            (&["wait"], None),
+            (&["wait=x, wait=3"], Some(3)),
+        ];
+        for (lines, seconds) in rows {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("prefer", HeaderValue::from_static(line));
+            }
+            assert_eq!(patience(&headers), seconds.map(Duration::from_secs), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The body of an answer: none, at hand, or still arriving.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use http_body::{Frame, SizeHint};
+use inat_session::Response;
+
+use crate::metrics::Counted;
+use crate::pulse::Sending;
+
+/// Bodies at hand are given to the connection in pieces of this size, so that progress can be seen and a slow client holds
+/// no more than a few of them in buffers.
+const PIECE: usize = 64 << 10;
+
+type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// The body of an answer.
+pub(crate) struct Body {
+    content: Content,
+    /// Kept until the body is through.
+    sending: Option<Sending>,
+    counted: Option<Counted>,
+}
+
+enum Content {
+    Whole(Bytes),
+    Arriving {
+        pieces: Pieces,
+        /// How much is to come, where upstream has said it.
+        left: Option<u64>,
+    },
+}
+
+impl Body {
+    pub(crate) fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { content: Content::Whole(bytes), sending: None, counted: None }
+    }
+
+    /// What upstream is still sending, of which it said that it is this long.
+    pub(crate) fn arriving(response: Response, left: Option<u64>) -> Self {
+        let pieces = stream::unfold(Some(response), |response| async move {
+            let mut response = response?;
+            match response.chunk().await {
+                Ok(None) => None,
+                Ok(Some(bytes)) => Some((Ok(bytes), Some(response))),
+                Err(error) => Some((Err(io::Error::other(error.to_string())), None)),
+            }
+        });
+        Self { content: Content::Arriving { pieces: Box::pin(pieces), left }, sending: None, counted: None }
+    }
+
+    /// Has its progress watched, and its bytes counted.
+    pub(crate) fn watched(mut self, sending: Sending, counted: Counted) -> Self {
+        (self.sending, self.counted) = (Some(sending), Some(counted));
+        self
+    }
+
+    fn note(&mut self, bytes: Option<usize>) {
+        if let Some(sending) = &mut self.sending {
+            sending.moved(bytes);
+        }
+        if let (Some(counted), Some(bytes)) = (&mut self.counted, bytes) {
+            counted.sent(bytes);
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let piece = match &mut this.content {
+            Content::Whole(bytes) if bytes.is_empty() => None,
+            Content::Whole(bytes) => Some(Ok(bytes.split_to(bytes.len().min(PIECE)))),
+            Content::Arriving { pieces, left } => {
+                let piece = pieces.as_mut().poll_next(context);
+                if piece.is_pending() {
+                    this.note(None);
+                    return Poll::Pending;
+                }
+                match (ready!(piece), left) {
+                    (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
+                        Some(rest) => {
+                            *left = rest;
+                            Some(Ok(bytes))
+                        }
+                        None => Some(Err(io::Error::other("more than was announced"))),
+                    },
+                    // The connection must not be taken for one that ended as it should.
+                    (None, Some(left)) if *left > 0 => Some(Err(io::Error::other("less than was announced"))),
+                    (piece, _) => piece,
+                }
+            }
+        };
+        match &piece {
+            Some(Ok(bytes)) => this.note(Some(bytes.len())),
+            Some(Err(_)) => {
+                if let Some(sending) = &this.sending {
+                    sending.broke();
+                }
+            }
+            None => this.note(Some(0)),
+        }
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.content, Content::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Arriving { left: Some(left), .. } => SizeHint::with_exact(*left),
+            Content::Arriving { left: None, .. } => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One connection, from its first byte to its last, with a watchman beside it.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+
+use crate::ask;
+use crate::metrics::Gauge;
+use crate::pulse::{End, Pulse, Watchman};
+use crate::shared::{Shared, Stage};
+use crate::wire::{Socket, Wire};
+
+/// Most requests of one HTTP/2 connection at once.
+const STREAMS: u32 = 64;
+/// Bytes of bodies of one request that HTTP/2 takes in advance.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// And of all of them on a connection.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of one answer that HTTP/2 keeps for a client that reads slowly.
+const SEND_BUFFER: usize = 128 << 10;
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>) {
+    let _open = Gauge::up(&shared.metrics.connections);
+    let local = socket.local_ip();
+    let io = TokioIo::new(Wire::new(socket, pulse.clone()));
+    let service = {
+        let (shared, pulse) = (shared.clone(), pulse.clone());
+        service_fn(move |request| {
+            let answer = ask::answer(shared.clone(), pulse.clone(), local, request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        })
+    };
+    let builder = builder(shared.config.max_head);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut draining = pin!(shared.reaches(Stage::Draining));
+    let mut told = false;
+    let mut watchman = Watchman::new();
+    let mut tick = tokio::time::interval(shared.config.tick());
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!("a connection ended: {error}");
+                }
+                return;
+            }
+            () = &mut draining, if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = pulse.leave.notified() => {
+                if pulse.idle().is_some() {
+                    return;
+                }
+            }
+            _ = tick.tick() => match watchman.look(&pulse, &shared.config) {
+                None => {}
+                Some(End::Idle) => return,
+                Some(end) => {
+                    shared.metrics.cut_off.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!("a connection was cut off: {end:?}");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// hyper's own timer for header sections is off: it would also end connections that are merely idle, and the watchman knows
+/// the difference.
+fn builder(max_head: usize) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(max_head.max(8 << 10))
+        .auto_date_header(false)
+        .http2()
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
+    builder
+}

@@ -1,0 +1,120 @@
+//! Reading the body of a request: whole, because it may be sent more than once, and within bounds of size and time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::Config;
+use crate::refusal::Refusal;
+
+/// What all bodies take together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Purse(Arc<AtomicU64>);
+
+/// A body, and the room it takes for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) bytes: Bytes,
+    purse: Purse,
+    taken: u64,
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.purse.0.fetch_sub(self.taken, Ordering::AcqRel);
+    }
+}
+
+impl Received {
+    fn empty(purse: &Purse) -> Self {
+        Self { bytes: Bytes::new(), purse: purse.clone(), taken: 0 }
+    }
+
+    /// Takes room, before the bytes that fill it are kept.
+    fn take(&mut self, bytes: u64, config: &Config) -> Result<(), Refusal> {
+        let before = self.purse.0.fetch_add(bytes, Ordering::AcqRel);
+        self.taken += bytes;
+        match before.saturating_add(bytes) > config.max_bodies {
+            true => Err(Refusal::busy("too many large requests at once").closing()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// No body may come slower than this on the whole, in bytes a second.
+const MIN_RATE: u64 = 1024;
+/// A client that is still sending is listened to for this long before it is told that its body is too large: else the reset
+/// that ends the connection would swallow the answer.
+const LISTEN: Duration = Duration::from_secs(2);
+/// And this many bytes.
+const LISTEN_TO: u64 = 64 << 20;
+
+/// Reads a body whole.
+pub(crate) async fn receive(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    config: &Config,
+    purse: &Purse,
+) -> Result<Received, Refusal> {
+    let mut received = Received::empty(purse);
+    if body.is_end_stream() {
+        return Ok(received);
+    }
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > config.max_body) {
+        // Who asks before sending need not send.
+        if !headers.contains_key(EXPECT) {
+            listen_out(&mut body).await;
+        }
+        return Err(too_large(config));
+    }
+    let started = Instant::now();
+    let mut whole = BytesMut::new();
+    loop {
+        let allowed = config.body_timeout.saturating_add(Duration::from_secs(received.taken / MIN_RATE));
+        let left = allowed.saturating_sub(started.elapsed()).min(config.body_timeout);
+        let frame = match tokio::time::timeout(left, body.frame()).await {
+            Err(_) => return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly").closing()),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => {
+                return Err(Refusal::bad_request(format!("the body cannot be read: {error}")).closing());
+            }
+            Ok(Some(Ok(frame))) => frame,
+        };
+        // Trailers are dropped: what goes on has a length instead.
+        let Ok(data) = frame.into_data() else { continue };
+        if received.taken + data.len() as u64 > config.max_body {
+            listen_out(&mut body).await;
+            return Err(too_large(config));
+        }
+        received.take(data.len() as u64, config)?;
+        whole.extend_from_slice(&data);
+    }
+    received.bytes = whole.freeze();
+    Ok(received)
+}
+
+fn too_large(config: &Config) -> Refusal {
+    let message = format!("the body is larger than this gateway takes ({} bytes)", config.max_body);
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing()
+}
+
+async fn listen_out(body: &mut Incoming) {
+    let mut heard = 0;
+    let _ = tokio::time::timeout(LISTEN, async {
+        while let Some(Ok(frame)) = body.frame().await {
+            heard += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if heard > LISTEN_TO {
+                return;
+            }
+        }
+    })
+    .await;
+}

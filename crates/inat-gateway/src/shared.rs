@@ -1,0 +1,45 @@
+//! What all connections of a gateway share.
+
+use std::sync::Arc;
+
+use inat_session::Session;
+use tokio::sync::{Semaphore, watch};
+
+use crate::Config;
+use crate::gate::Gate;
+use crate::hop::Via;
+use crate::metrics::Metrics;
+use crate::receive::Purse;
+
+/// How far a gateway is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// It serves.
+    Open,
+    /// It takes no new connections, and ends those that are idle.
+    Draining,
+    /// Whoever still waits for an answer is sent away.
+    Closing,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) session: Session,
+    pub(crate) gate: Gate,
+    pub(crate) via: Via,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) purse: Purse,
+    /// One for each request that may wait for an answer.
+    pub(crate) places: Semaphore,
+    pub(crate) stage: watch::Receiver<Stage>,
+}
+
+impl Shared {
+    /// Ends when the gateway is at this stage, or past it.
+    pub(crate) async fn reaches(&self, stage: Stage) {
+        let mut seen = self.stage.clone();
+        // The sender lives as long as the gateway; when it is gone everything is over.
+        let _ = seen.wait_for(|now| *now >= stage).await;
+    }
+}

@@ -1,0 +1,117 @@
+//! Unpacking gzip on the way in.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
+use futures_util::{StreamExt, stream};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, StatusCode};
+use inat_session::{Chunks, Fault, Incoming};
+
+/// Hands an answer on plain, if it is packed with gzip. Other encodings were not asked for, and stay as they are.
+pub(super) fn unpack(incoming: &mut Incoming) {
+    if !is_gzip(&incoming.headers) {
+        return;
+    }
+    incoming.headers.remove(CONTENT_ENCODING);
+    incoming.headers.remove(CONTENT_LENGTH);
+    // A part of something packed cannot be unpacked; nobody asked for one.
+    if matches!(incoming.status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
+        return;
+    }
+    let packed = std::mem::replace(&mut incoming.body, Box::pin(stream::empty()));
+    incoming.body = unpacked(packed);
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(CONTENT_ENCODING).iter();
+    let coding = lines.next().map(|line| line.as_bytes().trim_ascii());
+    lines.next().is_none()
+        && coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip"))
+}
+
+fn unpacked(packed: Chunks) -> Chunks {
+    let state = State { packed, decoder: MultiGzDecoder::new(Vec::new()), began: false };
+    Box::pin(stream::unfold(Some(state), |state| async move {
+        let mut state = state?;
+        loop {
+            let step = match state.packed.next().await {
+                Some(Ok(bytes)) => {
+                    state.began = true;
+                    state.decoder.write_all(&bytes)
+                }
+                // The answer to HEAD: nothing is no broken gzip.
+                None if !state.began => return None,
+                None => {
+                    return match state.decoder.try_finish() {
+                        Ok(()) => Some((Ok(Bytes::from(std::mem::take(state.decoder.get_mut()))), None))
+                            .filter(|(rest, _)| rest.as_ref().is_ok_and(|rest: &Bytes| !rest.is_empty())),
+                        Err(error) => Some((Err(cut(&error)), None)),
+                    };
+                }
+                Some(Err(fault)) => return Some((Err(fault), None)),
+            };
+            if let Err(error) = step {
+                return Some((Err(cut(&error)), None));
+            }
+            let ready = std::mem::take(state.decoder.get_mut());
+            if !ready.is_empty() {
+                return Some((Ok(Bytes::from(ready)), Some(state)));
+            }
+        }
+    }))
+}
+
+struct State {
+    packed: Chunks,
+    decoder: MultiGzDecoder<Vec<u8>>,
+    began: bool,
+}
+
+fn cut(error: &std::io::Error) -> Fault {
+    Fault::Truncated(format!("the gzip is broken: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::write::GzEncoder;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn unpack_in_pieces(bytes: &[u8], size: usize) -> Result<Vec<u8>, Fault> {
+        let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut whole = Vec::new();
+            let mut stream = unpacked(Box::pin(stream::iter(pieces)));
+            while let Some(piece) = stream.next().await {
+                whole.extend_from_slice(&piece?);
+            }
+            Ok(whole)
+        })
+    }
+
+    #[test]
+    fn whatever_the_pieces_the_text_is_the_same() {
+        let text: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
+        let gzip = packed(&text);
+        for size in [1, 7, 1024, gzip.len()] {
+            assert_eq!(unpack_in_pieces(&gzip, size).unwrap(), text);
+        }
+        assert_eq!(unpack_in_pieces(&[], 1).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_cut_is_seen() {
+        let gzip = packed(b"{\"results\": [1, 2, 3]}");
+        for length in 1..gzip.len() {
+            assert!(matches!(unpack_in_pieces(&gzip[..length], 5), Err(Fault::Truncated(_))), "{length}");
+        }
+    }
+}

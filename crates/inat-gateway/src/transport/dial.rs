@@ -1,0 +1,138 @@
+//! Making connections: TLS checked against the system's certificates, the system's proxy where one is set.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::Upstream;
+
+/// What the client dials with.
+pub(super) type Connector = HttpsConnector<Dial>;
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+pub(super) fn connector(upstreams: &[Upstream]) -> io::Result<Connector> {
+    let dial = Dial::new();
+    let encrypted = upstreams.iter().any(Upstream::is_encrypted);
+    let builder = HttpsConnectorBuilder::new();
+    if encrypted {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let builder = builder.with_provider_and_platform_verifier(provider)?;
+        return Ok(builder.https_or_http().enable_all_versions().wrap_connector(dial));
+    }
+    // Nothing is asked for over TLS, so no certificate of the system need be read.
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(builder.with_tls_config(config).https_or_http().enable_http1().wrap_connector(dial))
+}
+
+/// Dials directly, or through the proxy the environment names. Plain HTTP goes directly: proxies take it in another form,
+/// and it is for servers nearby.
+#[derive(Clone, Debug)]
+pub(super) struct Dial {
+    http: HttpConnector,
+    proxies: Arc<Matcher>,
+}
+
+impl Dial {
+    fn new() -> Self {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(Duration::from_secs(60)));
+        Self { http, proxies: Arc::new(Matcher::from_system()) }
+    }
+}
+
+impl Service<Uri> for Dial {
+    type Response = Link;
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Link, Fault>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.http.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let proxy = (to.scheme() == Some(&Scheme::HTTPS)).then(|| self.proxies.intercept(&to)).flatten();
+        let mut http = self.http.clone();
+        Box::pin(async move {
+            let io = match proxy {
+                None => http.call(to).await?,
+                Some(proxy) => {
+                    let mut tunnel = Tunnel::new(proxy.uri().clone(), http);
+                    if let Some(credentials) = proxy.basic_auth() {
+                        tunnel = tunnel.with_auth(credentials.clone());
+                    }
+                    tunnel.call(to).await?
+                }
+            };
+            Ok(Link { io, uses: super::unused() })
+        })
+    }
+}
+
+/// How many requests a connection has carried.
+#[derive(Clone, Debug)]
+pub(super) struct Uses(pub(super) Arc<AtomicU32>);
+
+/// A connection that knows how often it was used.
+#[derive(Debug)]
+pub(super) struct Link {
+    io: TokioIo<TcpStream>,
+    uses: Uses,
+}
+
+impl Connection for Link {
+    fn connected(&self) -> Connected {
+        self.io.connected().extra(self.uses.clone())
+    }
+}
+
+impl Read for Link {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl Write for Link {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+}

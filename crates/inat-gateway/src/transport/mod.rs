@@ -1,0 +1,241 @@
+//! The gateway's own way to upstreams.
+//!
+//! The library's transport is made for those who write requests: it reads URLs with a parser that tidies them, and unpacks
+//! answers. Here what came in goes out byte for byte, and what comes back is handed on as it is. Only for APIs (where which
+//! clients accept what encoding would otherwise keep apart answers that are the same) is gzip asked for and unpacked.
+
+mod decode;
+mod dial;
+mod fault;
+mod upload;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{ACCEPT_ENCODING, RANGE};
+use http::{Extensions, HeaderValue, Method, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming as Arriving;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use inat_session::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
+
+use crate::metrics::Metrics;
+use crate::upstream::Kind;
+use crate::{Error, Upstream};
+use dial::{Connector, Uses};
+use upload::{Progress, Upload};
+
+/// Servers commonly keep idle connections for five seconds or more; one that is given up before the server gives it up
+/// cannot fail.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
+
+/// Sends requests as they are.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    client: Client<Connector, Upload>,
+    /// Servers whose answers travel compressed and are handed on plain.
+    unpacked: HashSet<String>,
+    metrics: Arc<Metrics>,
+}
+
+impl Raw {
+    pub(crate) fn new(upstreams: &[Upstream], metrics: Arc<Metrics>) -> Result<Self, Error> {
+        let connector = dial::connector(upstreams).map_err(|error| Error::config(format!("no TLS: {error}")))?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_IDLE)
+            .pool_max_idle_per_host(64)
+            // RFC 9112 §5.2: a gateway may take folded lines, and puts spaces in their place.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .build(connector);
+        let apis = upstreams.iter().filter(|upstream| upstream.kind == Kind::Api);
+        let unpacked = apis.map(|upstream| upstream.authority().to_ascii_lowercase()).collect();
+        Ok(Self { client, unpacked, metrics })
+    }
+
+    fn unpacks(&self, request: &Request<Bytes>) -> bool {
+        let authority = request.uri().authority().map(|authority| authority.as_str().to_ascii_lowercase());
+        authority.is_some_and(|authority| self.unpacked.contains(&authority))
+    }
+
+    async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
+        let Outgoing { mut request, timeouts, verify, .. } = outgoing;
+        if !verify {
+            return Err(Fault::Unsendable("the gateway always checks certificates".to_owned()));
+        }
+        let unpacks = self.unpacks(&request);
+        if unpacks && !request.headers().contains_key(ACCEPT_ENCODING) && !request.headers().contains_key(RANGE) {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let again = may_go_again(&request).then(|| copy(&request));
+        let response = match (self.once(request, timeouts).await, again) {
+            (Ok(response), _) => response,
+            (Err(failure), Some(request)) if failure.on_a_stale_connection => {
+                self.once(request, timeouts).await.map_err(|failure| failure.fault)?
+            }
+            (Err(failure), _) => return Err(failure.fault),
+        };
+        let (parts, body) = response.into_parts();
+        let mut incoming = Incoming::new(parts.status, parts.headers, Bytes::new());
+        incoming.version = parts.version;
+        incoming.body = self.watched(body, timeouts);
+        if unpacks {
+            decode::unpack(&mut incoming);
+        }
+        Ok(incoming)
+    }
+
+    /// One try on one connection.
+    async fn once(&self, request: Request<Bytes>, timeouts: Timeouts) -> Result<Response<Arriving>, Failure> {
+        self.metrics.upstream_requests.fetch_add(1, Ordering::Relaxed);
+        let progress = Progress::default();
+        let (parts, body) = request.into_parts();
+        let mut request = Request::from_parts(parts, Upload::new(body, progress.clone()));
+        let mut connection = capture_connection(&mut request);
+        let mut response = std::pin::pin!(self.client.request(request));
+        // While no connection is found this does not end, so the client's own end is listened to as well.
+        let connecting = async {
+            drop(connection.wait_for_connection_metadata().await);
+        };
+        let early = tokio::select! {
+            biased;
+            early = &mut response => Some(early),
+            connected = within(timeouts.connect, connecting) => match connected {
+                Some(()) => None,
+                None => return Err(Failure::new(timed_out(Phase::Connecting, timeouts.connect))),
+            },
+        };
+        let reused = count_use(&connection);
+        let answered = match early {
+            Some(answered) => answered,
+            None => self.moving(&mut response, &progress, timeouts).await.map_err(Failure::new)?,
+        };
+        answered.map_err(|error| Failure {
+            on_a_stale_connection: reused && fault::says_nothing_of_the_request(&error),
+            fault: fault::of(&error),
+        })
+    }
+
+    /// Waits for the head of the answer, for as long as something moves.
+    async fn moving<F>(
+        &self,
+        response: &mut std::pin::Pin<&mut F>,
+        progress: &Progress,
+        timeouts: Timeouts,
+    ) -> Result<F::Output, Fault>
+    where
+        F: Future<Output = Result<Response<Arriving>, ClientError>>,
+    {
+        loop {
+            let before = progress.count();
+            let (phase, limit) = match progress.is_done() {
+                true => (Phase::Reading, timeouts.read),
+                false => (Phase::Sending, timeouts.send),
+            };
+            if let Some(answered) = within(limit, response.as_mut()).await {
+                return Ok(answered);
+            }
+            if progress.count() == before {
+                return Err(timed_out(phase, limit));
+            }
+        }
+    }
+
+    /// The body as it arrives, with a limit on every silence.
+    fn watched(&self, body: Arriving, timeouts: Timeouts) -> Chunks {
+        let metrics = self.metrics.clone();
+        Box::pin(stream::unfold(Some(body), move |body| {
+            let metrics = metrics.clone();
+            async move {
+                let mut body = body?;
+                loop {
+                    let fault = match within(timeouts.read, body.frame()).await {
+                        None => timed_out(Phase::Reading, timeouts.read),
+                        Some(None) => return None,
+                        Some(Some(Err(error))) => Fault::Truncated(fault::describe(&error)),
+                        Some(Some(Ok(frame))) => match frame.into_data() {
+                            Ok(bytes) => {
+                                metrics.upstream_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                                return Some((Ok(bytes), Some(body)));
+                            }
+                            Err(_trailers) => continue,
+                        },
+                    };
+                    metrics.upstream_faults.fetch_add(1, Ordering::Relaxed);
+                    return Some((Err(fault), None));
+                }
+            }
+        }))
+    }
+}
+
+impl Transport for Raw {
+    fn send(&self, outgoing: Outgoing) -> Sending<'_> {
+        Box::pin(async move {
+            let sent = self.exchange(outgoing).await;
+            if sent.is_err() {
+                self.metrics.upstream_faults.fetch_add(1, Ordering::Relaxed);
+            }
+            sent
+        })
+    }
+}
+
+/// A try that got no answer.
+struct Failure {
+    fault: Fault,
+    /// The server had given the connection up meanwhile; it says nothing about the request (RFC 9112 §9.3.1).
+    on_a_stale_connection: bool,
+}
+
+impl Failure {
+    fn new(fault: Fault) -> Self {
+        Self { fault, on_a_stale_connection: false }
+    }
+}
+
+/// Safe methods without a body may be sent again on a fresh connection, when the old one turns out to be dead.
+fn may_go_again(request: &Request<Bytes>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+        && request.body().is_empty()
+}
+
+fn copy(request: &Request<Bytes>) -> Request<Bytes> {
+    let mut copy = Request::new(Bytes::new());
+    request.method().clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    request.headers().clone_into(copy.headers_mut());
+    copy
+}
+
+/// Whether the connection had carried a request before this one.
+fn count_use(connection: &CaptureConnection) -> bool {
+    let mut extras = Extensions::new();
+    if let Some(connected) = connection.connection_metadata().as_ref() {
+        connected.get_extras(&mut extras);
+    }
+    extras.get::<Uses>().is_some_and(|uses| uses.0.fetch_add(1, Ordering::Relaxed) > 0)
+}
+
+async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
+    match limit {
+        None => Some(future.await),
+        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
+    }
+}
+
+fn timed_out(phase: Phase, limit: Option<Duration>) -> Fault {
+    Fault::Timeout { phase, after: limit.unwrap_or_default() }
+}
+
+/// A fresh count of uses.
+fn unused() -> Uses {
+    Uses(Arc::new(AtomicU32::new(0)))
+}

@@ -1,0 +1,142 @@
+//! A client's socket, listened in on: when its bytes come, and what its header sections really said.
+//!
+//! hyper takes a request with both `Content-Length` and `Transfer-Encoding` by the latter, drops the former, and closes the
+//! connection afterwards, as RFC 9112 §6.1 allows. Nothing can be smuggled through that way, because what goes upstream is
+//! framed anew. But whoever sends it means no good, so it is refused; that takes a look at what came.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use crate::pulse::Pulse;
+
+/// A connection to a client.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Which of our addresses the client reached; none on a Unix socket.
+    pub(crate) fn local_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok().map(|address| address.ip().to_canonical()),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// A socket whose bytes are heard.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    socket: Socket,
+    pulse: Arc<Pulse>,
+}
+
+impl Wire {
+    pub(crate) fn new(socket: Socket, pulse: Arc<Pulse>) -> Self {
+        Self { socket, pulse }
+    }
+}
+
+impl Drop for Wire {
+    /// An HTTP/1.0 client takes the end of the connection for the end of the body; only a reset tells it otherwise.
+    fn drop(&mut self) {
+        if self.pulse.broken.load(Ordering::Relaxed)
+            && let Socket::Tcp(stream) = &self.socket
+        {
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
+macro_rules! each {
+    ($self:ident, $stream:ident => $body:expr) => {
+        match &mut $self.get_mut().socket {
+            Socket::Tcp($stream) => $body,
+            #[cfg(unix)]
+            Socket::Unix($stream) => $body,
+        }
+    };
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let this = self.as_mut();
+        let read = each!(this, stream => Pin::new(stream).poll_read(cx, buf));
+        if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() > before {
+            self.pulse.hear(&buf.filled()[before..]);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.pulse.broken.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+/// Whether a header section says in two ways where its body ends.
+pub(crate) fn says_two_lengths(heard: &[u8]) -> bool {
+    let (mut length, mut coding) = (false, false);
+    for line in heard.split(|byte| *byte == b'\n').skip(1) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        length |= name.eq_ignore_ascii_case(b"content-length");
+        coding |= name.eq_ignore_ascii_case(b"transfer-encoding");
+    }
+    length && coding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_two_lengths;
+
+    #[test]
+    fn two_lengths_are_seen_in_the_header_section_only() {
+        let both = b"POST / HTTP/1.1\r\nHost: x\r\nContent-LENGTH: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let reversed = b"POST / HTTP/1.1\nTransfer-Encoding: chunked\nContent-Length: 3\n\n";
+        let in_body = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nContent-Length: 3\r\n";
+        assert!(says_two_lengths(both) && says_two_lengths(reversed));
+        assert!(!says_two_lengths(in_body) && !says_two_lengths(b"") && !says_two_lengths(b"GET / HTTP/1.1\r\n\r\n"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Removals that could not be written, because the file was locked or the disk full: kept in mind until they are.
+//!
+//! An entry that is out of date must not be served as fresh just because somebody else holds the lock. Whatever is owed is
+//! hidden from reads of this process, and settled with the next write that succeeds.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Transaction;
+
+use super::SqliteStore;
+use super::fault::Fault;
+use crate::Timestamp;
+use crate::cache::Key;
+use crate::store::worth::resource;
+use crate::store::{Stored, variant};
+
+/// Beyond this many, everything kept so far counts as owed.
+const MOST: usize = 1000;
+
+/// A removal, and the highest number it concerns: what is stored later is not meant.
+#[derive(Clone, Debug)]
+struct Debt {
+    what: What,
+    up_to: i64,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Resource(String),
+    Key(Key),
+    Everything,
+}
+
+/// What is owed.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    any: AtomicBool,
+    debts: Mutex<Vec<Debt>>,
+}
+
+impl Owed {
+    pub(super) fn resources(&self, resources: &[String], now: Timestamp) {
+        for resource in resources {
+            self.add(What::Resource(resource.clone()), now);
+        }
+    }
+
+    pub(super) fn key(&self, key: &Key, now: Timestamp) {
+        self.add(What::Key(*key), now);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    fn add(&self, what: What, now: Timestamp) {
+        let mut debts = self.lock();
+        let up_to = last_id_of(now);
+        if debts.len() >= MOST {
+            debts.clear();
+            debts.push(Debt { what: What::Everything, up_to });
+        } else {
+            debts.push(Debt { what, up_to });
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Whether a variant that was read should be gone.
+    pub(super) fn hides(&self, key: &Key, stored: &Stored) -> bool {
+        !self.is_empty()
+            && self.lock().iter().any(|debt| {
+                stored.id <= debt.up_to
+                    && match &debt.what {
+                        What::Resource(wanted) => variant::is_of_resource(resource(&stored.entry), wanted),
+                        What::Key(owed) => owed == key,
+                        What::Everything => true,
+                    }
+            })
+    }
+
+    /// Writes what is owed in a transaction that is going on. How many debts that were, for [`Owed::settled`].
+    pub(super) fn settle(&self, transaction: &Transaction<'_>) -> Result<usize, Fault> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        let debts = self.lock().clone();
+        for debt in &debts {
+            match &debt.what {
+                What::Resource(wanted) => {
+                    SqliteStore::invalidate_in_file(transaction, std::slice::from_ref(wanted), debt.up_to)?;
+                }
+                What::Key(key) => SqliteStore::remove_key_from_file(transaction, key, debt.up_to)?,
+                What::Everything => {
+                    transaction.execute("DELETE FROM entry WHERE id <= ?1", [debt.up_to])?;
+                    transaction.execute("DELETE FROM body WHERE id <= ?1", [debt.up_to])?;
+                }
+            }
+        }
+        Ok(debts.len())
+    }
+
+    /// The first `count` debts were written, and the transaction was committed.
+    pub(super) fn settled(&self, count: usize) {
+        if count > 0 {
+            let mut debts = self.lock();
+            let count = count.min(debts.len());
+            debts.drain(..count);
+            self.any.store(!debts.is_empty(), Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Debt>> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A number that is not lower than any given until now. When many are given in a millisecond, they run ahead of the clock.
+fn last_id_of(now: Timestamp) -> i64 {
+    first_id_of(now.plus(Duration::from_secs(1)))
+}
+
+/// The lowest number that can be given now: the milliseconds since the epoch, then 20 bits of chance.
+pub(super) fn first_id_of(now: Timestamp) -> i64 {
+    now.as_micros().div_euclid(1000).clamp(0, 1 << 42) << 20
+}

@@ -1,0 +1,200 @@
+//! The command line. These doc comments are the manual: `--help`, the man page and the completions are made from them.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "what is shown in a terminal is no Markdown")]
+
+mod options;
+mod request;
+pub(crate) mod values;
+
+pub(crate) use options::{ColorChoice, Options, Talk, Version};
+pub(crate) use request::{RequestArgs, RequestCommand};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+/// iNaturalist on the command line: polite, cached, durable.
+///
+/// Answers are kept on disk and reused by the rules of HTTP, requests are paced by one budget that every process on this
+/// machine shares, failures are tried again where that is safe. Data goes to standard output, everything else to standard
+/// error.
+#[derive(Debug, Parser)]
+#[command(name = "inat", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Try it without a network: inat --sandbox get taxa q==monarch")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask for something: `inat get taxa q==monarch`
+    ///
+    /// The path is relative to the API (`taxa`, `observations/318402211`, `v2/taxa`); a whole URL of any host works too.
+    Get(RequestArgs),
+    /// Create something: `inat post observations observation[species_guess]=Monarch`
+    Post(RequestArgs),
+    /// Replace or change something
+    Put(RequestArgs),
+    /// Change something in part
+    Patch(RequestArgs),
+    /// Remove something
+    Delete(RequestArgs),
+    /// Ask for the headers only
+    Head(RequestArgs),
+    /// Send a request with any method: `inat request REPORT https://example.org/`
+    Request(RequestCommand),
+    /// Look into the cache, and tidy it
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
+    /// Show how much of the budget is used and left
+    Budget(BudgetArgs),
+    /// Run an offline stand-in for api.inaturalist.org
+    Sandbox(SandboxArgs),
+    /// Show each setting, its value, and where it comes from
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual as a man page
+    Man,
+    /// What the exit codes mean
+    #[command(name = "exit-codes", long_about = crate::exit::TOPIC, hide = true)]
+    ExitCodes,
+    /// How the parts of a request are written
+    #[command(long_about = crate::items::TOPIC, hide = true)]
+    Items,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List stored answers, those used last first
+    Ls {
+        /// Which: a URL, a path such as `/taxa`, or a pattern such as `*/observations*`; all without one
+        pattern: Option<String>,
+        /// At most so many; 0 for all
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show stored answers in full: age, freshness and why, size, whose they are
+    Show {
+        /// Which: a URL, a path such as `/taxa/48662`, or a pattern
+        pattern: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// How many answers are stored, and how much room they take
+    Stats(Json),
+    /// Remove stored answers
+    Rm {
+        /// Which: a URL, a path such as `/taxa`, or a pattern
+        pattern: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Remove what has expired and cannot be of use any more
+    Prune(Json),
+    /// Remove all stored answers
+    Clear(Json),
+    /// Print where the cache is
+    Path,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BudgetArgs {
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// List all settings
+    List(Json),
+    /// Print where files are kept
+    Path(Json),
+}
+
+/// An offline stand-in for api.inaturalist.org
+///
+/// Synthetic data of the true shapes, with the caching, errors and limits of the real server, and faults on demand.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "INAT_SANDBOX_LISTEN", default_value = "127.0.0.1:8018")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Faults by chance, e.g. `429=5@0.02,cut-body@0.01`: name, argument, rate
+    #[arg(long, value_name = "LIST", env = "INAT_SANDBOX_FAULTS")]
+    pub(crate) faults: Option<String>,
+    /// Decides the synthetic data and the order of faults
+    #[arg(long, value_name = "N", env = "INAT_SANDBOX_SEED", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many observations there are
+    #[arg(long, value_name = "N", env = "INAT_SANDBOX_OBSERVATIONS", default_value_t = 25_000)]
+    pub(crate) observations: u32,
+    /// Limits each address: `documented` is 100 in any minute, `strict` is 55 a minute and 10,000 a day
+    #[arg(long, value_name = "HOW", env = "INAT_SANDBOX_THROTTLE", default_value = "off")]
+    pub(crate) throttle: ThrottleChoice,
+    /// Puts a cache in front, as the real server has one
+    #[arg(long, env = "INAT_SANDBOX_CDN", value_parser = values::flag())]
+    pub(crate) cdn: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ThrottleChoice {
+    Off,
+    Documented,
+    Strict,
+}
+
+/// The whole tree. Options of the top level are taken anywhere: `inat -v get taxa` and `inat get taxa -v` say the same.
+pub(crate) fn command() -> clap::Command {
+    Cli::command().mut_args(|arg| arg.global(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_variable_named_like_it() {
+        for arg in command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")) {
+            let id = arg.get_id().as_str().to_uppercase();
+            let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
+            let expected = format!("INAT_{id}");
+            let named_otherwise = id == "BASE_URL" && env == Some("INAT_API_URL");
+            assert!(named_otherwise || env == Some(&expected), "{id} has {env:?}");
+        }
+    }
+
+    #[test]
+    fn no_option_takes_a_token() {
+        let mut commands = vec![command()];
+        while let Some(next) = commands.pop() {
+            for arg in next.get_arguments() {
+                let takes_value = arg.get_action().takes_values();
+                assert!(!(takes_value && arg.get_id().as_str().contains("token")), "{}", arg.get_id());
+            }
+            commands.extend(next.get_subcommands().cloned());
+        }
+    }
+}

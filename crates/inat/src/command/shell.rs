@@ -1,0 +1,22 @@
+//! What is made from the tree of commands: completions and the manual.
+
+use std::io;
+
+use clap_complete::Shell;
+
+use crate::cli;
+use crate::failure::Failure;
+
+pub(super) fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "inat", &mut script);
+    Ok(io::Write::write_all(&mut io::stdout().lock(), &script)?)
+}
+
+pub(super) fn man() -> Result<(), Failure> {
+    let mut command = cli::command();
+    command.build();
+    let mut pages = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut pages)?;
+    Ok(io::Write::write_all(&mut io::stdout().lock(), &pages)?)
+}

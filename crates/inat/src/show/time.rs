@@ -1,0 +1,57 @@
+//! Spans of time in words.
+
+use std::time::Duration;
+
+/// `0.2 s`, `12 s`, `3 min`, `5 h`, `4 days`, `2 years`.
+pub(crate) fn span(time: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    const YEAR: u64 = 365 * DAY;
+    let seconds = time.as_secs();
+    match seconds {
+        0..=9 => tenths(time),
+        10..MINUTE | 61..=119 => format!("{seconds} s"),
+        MINUTE..7_200 => format!("{} min", seconds / MINUTE),
+        7_200..172_800 => format!("{} h", seconds / HOUR),
+        _ if seconds < 2 * YEAR => format!("{} days", seconds / DAY),
+        _ => format!("{} years", seconds / YEAR),
+    }
+}
+
+fn tenths(time: Duration) -> String {
+    let tenths = time.as_millis() / 100;
+    match (tenths / 10, tenths % 10) {
+        (whole @ 1.., 0) => format!("{whole} s"),
+        (whole, tenth) => format!("{whole}.{tenth} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_words() {
+        let table = [
+            (0, "0.0 s"),
+            (240, "0.2 s"),
+            (999, "0.9 s"),
+            (1_000, "1 s"),
+            (1_250, "1.2 s"),
+            (12_000, "12 s"),
+            (60_000, "1 min"),
+            (90_000, "90 s"),
+            (300_000, "5 min"),
+            (3_600_000, "60 min"),
+            (7_200_000, "2 h"),
+            (172_800_000, "2 days"),
+            (86_400_000 * 365, "365 days"),
+            (86_400_000 * 1000, "2 years"),
+        ];
+        for (millis, expected) in table {
+            assert_eq!(span(Duration::from_millis(millis)), expected);
+        }
+        assert!(!span(Duration::MAX).is_empty());
+    }
+}

@@ -1,0 +1,52 @@
+//! `-v`: what happens on the way, stage by stage; and long waits, for everybody.
+
+use inat_session::{Event, Prepared, Response, SessionBuilder, format_request, format_response};
+
+use super::{Screen, span};
+use crate::config::LONG_WAIT;
+
+/// Lets a session tell what it does.
+pub(crate) fn listen(builder: SessionBuilder, screen: Screen) -> SessionBuilder {
+    if screen.quiet {
+        return builder;
+    }
+    builder.on_event(move |event| {
+        if screen.verbose > 0 {
+            screen.dim(&event.to_string());
+        } else if let Some(text) = wait(event) {
+            screen.dim(&text);
+        }
+    })
+}
+
+fn wait(event: &Event) -> Option<String> {
+    let wait = event.wait.filter(|wait| *wait >= LONG_WAIT)?;
+    Some(format!("waiting {} · {} · Ctrl-C gives up", span(wait), event.what))
+}
+
+/// The request, before it is sent.
+pub(crate) fn request(screen: Screen, prepared: &Prepared) {
+    if screen.verbose == 0 {
+        return;
+    }
+    screen.dim(&format!(
+        "{:<10} {} {}   as {}",
+        "prepare",
+        prepared.method,
+        inat_session::mask_url(&prepared.url),
+        prepared.identity
+    ));
+    let text = match screen.verbose {
+        1 => return,
+        2 => format_request(prepared, false, None).split("\n\n").next().unwrap_or_default().to_owned(),
+        _ => format_request(prepared, false, None),
+    };
+    screen.dim(&text);
+}
+
+/// The answer, without its body, which goes to standard output.
+pub(crate) fn response(screen: Screen, response: &Response) {
+    if screen.verbose >= 2 {
+        screen.dim(&format_response(response, std::time::SystemTime::now().into()));
+    }
+}
