@@ -17,7 +17,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 /// error.
 #[derive(Debug, Parser)]
 #[command(name = "inat", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Try it without a network: inat --sandbox get taxa q==monarch")]
+#[command(after_help = "Try it without a network: inat --sandbox get taxa q==monarch
+See also: inat help items, inat help exit-codes, inat config list")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) options: Options,
@@ -63,7 +64,11 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual as a man page
-    Man,
+    Man {
+        /// Write a page for each command into this folder instead
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<std::path::PathBuf>,
+    },
     /// What the exit codes mean
     #[command(name = "exit-codes", long_about = crate::exit::TOPIC, hide = true)]
     ExitCodes,
@@ -161,9 +166,14 @@ pub(crate) enum ThrottleChoice {
     Strict,
 }
 
+/// Help names the variables, and not what is in them.
+fn quiet_about_values(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(quiet_about_values)
+}
+
 /// The whole tree. Options of the top level are taken anywhere: `inat -v get taxa` and `inat get taxa -v` say the same.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_args(|arg| arg.global(true))
+    Cli::command().mut_args(|arg| arg.global(true).hide_env_values(true)).mut_subcommands(quiet_about_values)
 }
 
 #[cfg(test)]

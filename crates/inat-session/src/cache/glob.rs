@@ -47,6 +47,9 @@ impl Glob {
     /// Compiles a pattern. Every text is one: an unclosed `[` stands for itself.
     pub fn new(pattern: &str) -> Self {
         let text = pattern.split_once("://").map_or(pattern, |(_, rest)| rest);
+        // `/taxa*` names a path on any host.
+        let any_host = text.starts_with('/').then(|| format!("*{text}"));
+        let text = any_host.as_deref().unwrap_or(text);
         let host_len = text.find('/').unwrap_or(text.len());
         let (host, rest) = text.split_at(host_len);
         let mut tokens = compile(host.to_ascii_lowercase().as_bytes());

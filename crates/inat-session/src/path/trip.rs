@@ -115,7 +115,7 @@ impl Trip {
     fn tell_wait(&self, wait: &limit::Wait) {
         let pause = wait.until.since(self.now());
         self.listener()
-            .tell_wait(Stage::Limit, Some(pause), || format!("waits {:.1} s: {:?}", pause.as_secs_f64(), wait.why));
+            .tell_wait(Stage::Limit, Some(pause), || format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why));
     }
 
     fn refusal(&self, prepared: &Prepared, refusal: Refusal) -> Error {

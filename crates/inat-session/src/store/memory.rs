@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::lease::Lease;
 use super::worth::{dead_at, resource};
-use super::{Listed, Stats, Store, StoreError, Stored, glob, lease, variant};
+use super::{Listed, Stats, Store, StoreError, Stored, lease, variant};
 use crate::Timestamp;
-use crate::cache::{Entry, Key};
+use crate::cache::{Entry, Glob, Key};
 
 /// A [`Store`] in memory, bounded by bytes; the least recently used go first. Gone with the process.
 ///
@@ -128,7 +128,7 @@ impl Store for MemoryStore {
     }
 
     fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
-        let hit = |entry: &Entry| resources.iter().any(|wanted| variant::is_of_resource(resource(entry), wanted));
+        let hit = |entry: &Entry| resources.iter().any(|wanted| variant::is_of_resource(&resource(entry), wanted));
         Ok(self.lock()?.remove_all(hit))
     }
 
@@ -154,16 +154,16 @@ impl Store for MemoryStore {
     fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         let contents = self.lock()?;
         let kept = contents.uses.values().rev().filter_map(|(key, id)| Some((*key, contents.find(key, *id)?)));
-        let wanted =
-            kept.filter(|(_, kept)| pattern.is_none_or(|pattern| glob::matches(pattern, kept.entry.url.as_str())));
+        let glob = pattern.map(Glob::new);
+        let wanted = kept.filter(|(_, kept)| glob.as_ref().is_none_or(|glob| glob.matches(&kept.entry.url)));
         let listed =
             |(key, kept): (Key, &Kept)| Listed { stored: kept.stored(), key, size: kept.size, used: kept.used };
         Ok(wanted.map(listed).take(limit).collect())
     }
 
     fn clear(&self, pattern: Option<&str>) -> Result<u64, StoreError> {
-        let hit = |entry: &Entry| pattern.is_none_or(|pattern| glob::matches(pattern, entry.url.as_str()));
-        Ok(self.lock()?.remove_all(hit))
+        let glob = pattern.map(Glob::new);
+        Ok(self.lock()?.remove_all(|entry| glob.as_ref().is_none_or(|glob| glob.matches(&entry.url))))
     }
 
     fn prune(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -5,7 +5,6 @@
 
 mod buffer;
 mod frame;
-mod glob;
 mod lease;
 mod memory;
 mod record;

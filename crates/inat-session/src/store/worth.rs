@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use url::Position;
-
 use crate::Timestamp;
-use crate::cache::{Entry, Flags};
+use crate::cache::{Entry, Flags, resource_of};
 
 /// How long a stale entry with a validator is kept for the 304 it may still earn.
 const REVALIDATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -21,9 +19,9 @@ pub(super) fn dead_at(entry: &Entry) -> Timestamp {
     policy.response_time.plus(policy.lifetime.saturating_sub(policy.initial_age)).plus(allowance)
 }
 
-/// The URL without query and fragment: what writing to a resource invalidates.
-pub(super) fn resource(entry: &Entry) -> &str {
-    &entry.url[..Position::AfterPath]
+/// The URL without query and fragment, as [`resource_of`] names it: what writing to a resource invalidates.
+pub(super) fn resource(entry: &Entry) -> String {
+    resource_of(&entry.url)
 }
 
 /// Whole minutes since the epoch, the grain of "last used".

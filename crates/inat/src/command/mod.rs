@@ -30,7 +30,7 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches, screen: Screen) -> Result<(), 
         Command::Sandbox(args) => sandbox::run(&args, screen),
         Command::Config { command } => config::run(&command, &options, matches, screen),
         Command::Completions { shell } => shell::completions(shell),
-        Command::Man => shell::man(),
+        Command::Man { to } => shell::man(to.as_deref()),
         Command::ExitCodes => Ok(Screen::print(crate::exit::TOPIC)?),
         Command::Items => Ok(Screen::print(crate::items::TOPIC)?),
     }

@@ -23,7 +23,7 @@ pub(super) fn run(
     screen: Screen,
 ) -> Result<(), Failure> {
     let wish = config::wish(matches, options)?;
-    let request = request(method, args, options, wish)?;
+    let request = request(method, args, options, wish, screen)?;
     let builder = show::trail::listen(config::builder(options, Purpose::Once)?, screen);
     let session = Session::from(builder.build()?);
     let asked = Asked { args, session: &session, screen };
@@ -37,13 +37,22 @@ pub(super) fn run(
 }
 
 /// The request as the command line says it.
-fn request(method: &str, args: &RequestArgs, options: &Options, wish: Option<Wish>) -> Result<Request, Failure> {
+fn request(
+    method: &str,
+    args: &RequestArgs,
+    options: &Options,
+    wish: Option<Wish>,
+    screen: Screen,
+) -> Result<Request, Failure> {
     one_reader_of_stdin(args)?;
     let mut request = Request::new(method, &args.target);
     if let Some(path) = &args.body {
         request = request.bytes("application/json", body(path)?);
     }
     let items = args.items.iter().map(|word| items::parse(word)).collect::<Result<Vec<_>, _>>()?;
+    if items.iter().any(items::Item::is_credential) && !args.items.iter().any(|word| word.contains(":@")) {
+        screen.warn("who can list processes can read a token on the command line; put it into INAT_TOKEN, or a file: Authorization:@FILE");
+    }
     request = items::apply(request, items, if args.form { Shape::Form } else { Shape::Json })?;
     if !args.ids.is_empty() {
         request = request.ids(ids(&args.ids)?);
@@ -185,7 +194,7 @@ impl Asked<'_> {
     }
 
     fn show_plan(&self, plan: &Plan) -> Result<(), Failure> {
-        self.screen.say(&plan.to_string());
+        self.screen.say(&show::plan::lines(plan));
         if self.args.as_curl {
             Screen::print(plan.as_curl())?;
         }

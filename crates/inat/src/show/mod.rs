@@ -7,6 +7,7 @@ pub(crate) mod error;
 mod file;
 pub(crate) mod footer;
 mod json;
+pub(crate) mod plan;
 mod size;
 mod time;
 pub(crate) mod trail;
@@ -78,6 +79,13 @@ impl Screen {
     pub(crate) fn tell(self, label: &str, text: &str) {
         let (start, end) = if self.color_err { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         let _ = writeln!(io::stderr().lock(), "{start}{label}{end}{}", printable(text));
+    }
+
+    /// Something that is not as it should be, but goes on.
+    pub(crate) fn warn(self, text: &str) {
+        if !self.quiet {
+            self.tell("warning: ", text);
+        }
     }
 
     pub(crate) fn dim(self, text: &str) {

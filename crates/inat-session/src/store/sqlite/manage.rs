@@ -10,10 +10,12 @@ use super::fault::Fault;
 use super::read::blob;
 use super::write::{Pages, delete, give_back_some};
 use crate::Timestamp;
-use crate::store::{Listed, Stats, Stored, glob, record};
+use crate::cache::Glob;
+use crate::store::{Listed, Stats, Stored, record};
 
 impl SqliteStore {
     pub(super) fn list_file(reader: &Reader, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, Fault> {
+        let glob = pattern.map(Glob::new);
         let mut statement =
             reader.conn.prepare_cached("SELECT id, used, stored, meta FROM entry ORDER BY used DESC, id DESC")?;
         let mut rows = statement.query([])?;
@@ -22,7 +24,7 @@ impl SqliteStore {
             let Some(row) = rows.next()? else { break };
             let (id, used, stored): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Some(record) = blob(row.get_ref(3)?).and_then(|meta| record::decode(meta, id)) else { continue };
-            if pattern.is_none_or(|pattern| glob::matches(pattern, record.entry.url.as_str())) {
+            if glob.as_ref().is_none_or(|glob| glob.matches(&record.entry.url)) {
                 let entry = Arc::new(record.entry);
                 listed.push(Listed {
                     stored: Stored { entry, id, body_len: record.body_len, body: None },
@@ -42,6 +44,7 @@ impl SqliteStore {
             give_back_all(transaction)?;
             return Ok(removed as u64);
         };
+        let glob = Glob::new(pattern);
         let mut doomed = Vec::new();
         {
             let mut statement = transaction.prepare_cached("SELECT slot, id, meta FROM entry")?;
@@ -50,7 +53,7 @@ impl SqliteStore {
                 let (slot, id) = (row.get(0)?, row.get(1)?);
                 // A damaged row goes too: nobody can tell what it was.
                 let record = blob(row.get_ref(2)?).and_then(|meta| record::decode(meta, id));
-                if record.is_none_or(|record| glob::matches(pattern, record.entry.url.as_str())) {
+                if record.is_none_or(|record| glob.matches(&record.entry.url)) {
                     doomed.push((slot, id));
                 }
             }

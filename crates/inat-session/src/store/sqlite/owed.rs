@@ -73,7 +73,7 @@ impl Owed {
             && self.lock().iter().any(|debt| {
                 stored.id <= debt.up_to
                     && match &debt.what {
-                        What::Resource(wanted) => variant::is_of_resource(resource(&stored.entry), wanted),
+                        What::Resource(wanted) => variant::is_of_resource(&resource(&stored.entry), wanted),
                         What::Key(owed) => owed == key,
                         What::Everything => true,
                     }
