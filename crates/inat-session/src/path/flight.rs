@@ -13,7 +13,6 @@ use crate::lookup::{Found, Question};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
-use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
 use crate::{Error, Freshness, Kind};
 
@@ -201,7 +200,7 @@ impl Lease {
     /// Takes or renews it. A store that cannot say is no reason to wait.
     fn renew(&self) -> bool {
         let now = self.core.clock.now();
-        may_wait(|| self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE))).unwrap_or(true)
+        self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE)).unwrap_or(true)
     }
 
     /// Renews it for as long as it is polled.
@@ -215,11 +214,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let (core, key, holder) = (self.core.clone(), self.key, self.holder);
-        let _ = spawn(async move {
-            if let Err(error) = may_wait(|| core.shelf.store().release(&key, holder)) {
-                tracing::debug!("a lease runs out by itself: {error}");
-            }
-        });
+        if let Err(error) = self.core.shelf.store().release(&self.key, self.holder) {
+            tracing::debug!("a lease runs out by itself: {error}");
+        }
     }
 }
