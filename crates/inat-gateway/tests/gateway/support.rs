@@ -136,6 +136,7 @@ pub fn plain() -> SessionBuilder {
         .cache_in_memory()
         .budget_in_memory()
         .unlimited()
+        .limit_statuses([])
         .headers_only()
         .max_retries(0)
         .check_json(false)

@@ -229,7 +229,9 @@ impl Trip {
     ) -> Result<(), Error> {
         self.failures += 1;
         self.throttled_since = None;
-        if let (Why::Status(status @ StatusCode::SERVICE_UNAVAILABLE), Some(asked)) = (why, asked) {
+        if let (Why::Status(status @ StatusCode::SERVICE_UNAVAILABLE), Some(asked)) = (why, asked)
+            && !self.core.limiter.limits().limit_statuses.is_empty()
+        {
             // A server that says when to come back says it to everybody.
             self.report(prepared, refused(*status, Some(asked))).await?;
         }
