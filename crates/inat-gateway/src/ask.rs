@@ -106,9 +106,8 @@ impl Question {
         tidy(&mut headers, upstream.kind);
         count_down(&parts.method, &mut headers);
         shared.via.add(&mut headers, parts.version);
-        match framed || !received.bytes.is_empty() {
-            true => drop(headers.insert(CONTENT_LENGTH, received.bytes.len().into())),
-            false => drop(headers.remove(CONTENT_LENGTH)),
+        if framed || !received.bytes.is_empty() {
+            headers.insert(CONTENT_LENGTH, received.bytes.len().into());
         }
 
         let mut outgoing = Request::new(received.bytes.clone());

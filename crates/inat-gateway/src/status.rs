@@ -1,6 +1,6 @@
 //! What the cache did, for people and programs: `Cache-Status` (RFC 9211).
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use inat_session::{Expiry, Origin, Response, Timestamp};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -66,47 +66,32 @@ pub(crate) fn add_failure(headers: &mut HeaderMap, detail: &str) {
 }
 
 fn text(response: &Response, bypassed: bool, now: Timestamp) -> String {
-    let mut text = "inat".to_owned();
     let mut origin = response.origin();
-    let mut collapsed = false;
+    let mut collapsed = "";
     while let Origin::Shared(inner) = origin {
-        (origin, collapsed) = (inner, true);
+        (origin, collapsed) = (inner, "; collapsed");
     }
-    let forwarded = |reason: &str| format!("; fwd={reason}; fwd-status={}", response.status().as_u16());
+    let status = response.status().as_u16();
     match origin {
-        Origin::Cached { fresh_for, .. } => {
-            text.push_str("; hit");
-            if let Some(fresh_for) = fresh_for {
-                text.push_str(&format!("; ttl={}", fresh_for.as_secs()));
-            }
-        }
-        Origin::Stale { because, .. } => {
-            text.push_str(&format!("; hit{}; detail={because}", ttl(response, now)));
-        }
-        Origin::Revalidated { .. } => {
-            text.push_str(&format!(
-                "; fwd=stale; fwd-status={}{}",
-                StatusCode::NOT_MODIFIED.as_u16(),
-                ttl(response, now)
-            ));
-        }
+        Origin::Cached { fresh_for: None, .. } => format!("inat; hit{collapsed}"),
+        Origin::Cached { fresh_for: Some(left), .. } => format!("inat; hit; ttl={}{collapsed}", left.as_secs()),
+        Origin::Stale { because, .. } => format!("inat; hit{}; detail={because}{collapsed}", ttl(response, now)),
+        Origin::Revalidated { .. } => format!("inat; fwd=stale; fwd-status=304{}{collapsed}", ttl(response, now)),
         _ => {
-            let reason = match *response.method() {
-                _ if bypassed => "bypass",
-                Method::GET | Method::HEAD => "miss",
-                _ => "method",
-            };
-            text.push_str(&forwarded(reason));
-            if response.expiry() != Expiry::NotStored {
-                text.push_str("; stored");
-                text.push_str(&ttl(response, now));
-            }
+            let reason = reason(response.method(), bypassed);
+            let stored = if response.expiry() == Expiry::NotStored { "" } else { "; stored" };
+            format!("inat; fwd={reason}; fwd-status={status}{stored}{}{collapsed}", ttl(response, now))
         }
     }
-    if collapsed {
-        text.push_str("; collapsed");
+}
+
+/// Why upstream was asked.
+fn reason(method: &Method, bypassed: bool) -> &'static str {
+    match *method {
+        _ if bypassed => "bypass",
+        Method::GET | Method::HEAD => "miss",
+        _ => "method",
     }
-    text
 }
 
 /// How long it stays fresh, below zero when it is not.

@@ -3,10 +3,12 @@
 
 mod options;
 mod request;
+mod serve;
 pub(crate) mod values;
 
 pub(crate) use options::{ColorChoice, Options, Talk, Version};
 pub(crate) use request::{RequestArgs, RequestCommand};
+pub(crate) use serve::ServeArgs;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     },
     /// Show how much of the budget is used and left
     Budget(BudgetArgs),
+    /// Serve the API on a local port: one cache and one budget for programs in any language
+    Serve(ServeArgs),
     /// Run an offline stand-in for api.inaturalist.org
     Sandbox(SandboxArgs),
     /// Show each setting, its value, and where it comes from

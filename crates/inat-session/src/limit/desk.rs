@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::ledger::{Ledger, LedgerError, Slot};
 use super::rate::Window;
 use super::turn::Turn;
+use crate::{Clock, Timestamp};
 
 /// What this process knows of a bucket.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Desk {
     pub(super) name: String,
     pub(super) windows: Vec<Window>,
     pub(super) ledger: Arc<dyn Ledger>,
-    pub(super) turn: Turn,
+    pub(super) turn: Arc<Turn>,
     /// How late a request may leave after its slot.
     pub(super) grace: Duration,
     /// Whether the rate was reduced when last seen, so that a success is worth telling the ledger.
@@ -28,12 +29,26 @@ pub(super) struct Desk {
 pub(super) struct Held {
     pub(super) desk: Arc<Desk>,
     pub(super) slot: Option<Slot>,
-    /// The process's time before and after the reservation was made.
+    /// The process's time before it was reserved.
     pub(super) before: Duration,
-    pub(super) after: Duration,
+    /// Its time by the wall clock, counted from after it was reserved, so never early.
+    pub(super) due: Timestamp,
 }
 
 impl Held {
+    /// Whether there was nothing to wait for.
+    pub(super) fn is_due(&self) -> bool {
+        self.slot.is_some_and(|slot| slot.wait.is_zero())
+    }
+
+    /// Whether its time may have passed by more than is allowed. One of the two clocks stands still while the machine is
+    /// suspended, and the other may be set; and it is counted from before it was reserved, so it is late when in doubt.
+    pub(super) fn is_overdue(&self, clock: &Clock) -> bool {
+        let wait = self.slot.map_or(Duration::ZERO, |slot| slot.wait);
+        let grace = self.desk.grace;
+        clock.monotonic().saturating_sub(self.before).saturating_sub(wait) > grace || clock.now() > self.due.plus(grace)
+    }
+
     /// Used, or no longer ours.
     pub(super) fn spent(mut self) -> Option<Slot> {
         self.slot.take()

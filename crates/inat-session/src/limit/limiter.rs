@@ -9,8 +9,8 @@ use url::Url;
 
 use super::bucket::{self, Bucket};
 use super::bytes::{ByteAsk, ReservedBytes};
-use super::desk::{Desk, Held, off_thread, step};
-use super::ledger::{Ask, Confirmed, Ledger, LedgerError, Reserved, Slot, Why};
+use super::desk::{Desk, off_thread, step};
+use super::ledger::{Ask, Ledger, LedgerError, Reserved, Slot, Why};
 use super::limits::Limits;
 use super::memory::MemoryLedger;
 use super::penalty::{Penalty, Stop};
@@ -18,7 +18,7 @@ use super::permit::{BytePermit, Outcome, Patience, Permit, Refusal, Reported, Re
 use super::rate::Window;
 use super::refresh;
 use super::report::{self, BucketReport};
-use super::turn::{Head, Turn};
+use super::turn::Turn;
 use crate::{Clock, Timestamp};
 
 /// After a refusal that names no time.
@@ -28,12 +28,12 @@ const LEAST_STOP: Duration = Duration::from_secs(1);
 
 /// Hands out permits to send. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
-pub struct Limiter(Arc<Inner>);
+pub struct Limiter(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    limits: Limits,
-    clock: Clock,
+pub(super) struct Inner {
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
     ledger: Arc<dyn Ledger>,
     /// For buckets without limits: the server's refusals are still obeyed, and no file is opened.
     aside: Arc<dyn Ledger>,
@@ -69,10 +69,10 @@ impl Limiter {
         if desk.windows.is_empty() {
             return self.unlimited(&desk, until, started, on_wait).await;
         }
-        let front = self.turn(&desk, until, on_wait).await?;
         loop {
-            let held = self.reserve(&desk, until).await?;
-            let stands = self.keep(&desk, &front, &held, on_wait).await?;
+            let held = self.line_up(&desk, until, on_wait).await?;
+            // The caller may have been busy elsewhere when its slot came.
+            let stands = self.stands(&held, held.is_overdue(clock)).await?;
             let Some(slot) = held.spent().filter(|_| stands) else { continue };
             let at = clock.now();
             return Ok(Permit {
@@ -211,7 +211,7 @@ impl Limiter {
             grace: windows.iter().map(Window::grace).min().unwrap_or(Duration::MAX),
             windows,
             ledger: Arc::clone(ledger),
-            turn: Turn::new(),
+            turn: Arc::new(Turn::new()),
             slow: AtomicBool::new(false),
         });
         desks.insert(bucket, Arc::clone(&desk));
@@ -224,80 +224,15 @@ impl Limiter {
         delays.map(|delay| now.plus(delay)).chain(patience.until).min()
     }
 
-    async fn turn<'a>(
+    pub(super) fn ask<'a>(
         &self,
-        desk: &'a Arc<Desk>,
+        bucket: &'a str,
+        windows: &'a [Window],
         until: Option<Timestamp>,
-        on_wait: &(dyn Fn(&Wait) + Send + Sync),
-    ) -> Result<Head<'a>, Refusal> {
-        if let Some(front) = desk.turn.try_take() {
-            return Ok(front);
-        }
-        // Others are first. What they will need at least is clear already, and so is a wait that would be too long.
-        let ahead = desk.turn.waiting();
-        let limiter = self.clone();
-        let expected = step(desk, move |desk, at_once| {
-            desk.ledger.forecast(&limiter.ask(&desk.name, &desk.windows, until, at_once), ahead)
-        });
-        let expected = granted(expected.await?, self.0.clock.now())?;
-        on_wait(&Wait { until: self.0.clock.now().plus(expected.wait), why: WaitReason::Turn(ahead + 1) });
-        desk.turn.take(until).await.map_err(|until| Refusal::TooLong { until })
-    }
-
-    fn ask<'a>(&self, bucket: &'a str, windows: &'a [Window], until: Option<Timestamp>, at_once: bool) -> Ask<'a> {
+        at_once: bool,
+    ) -> Ask<'a> {
         let max_wait = until.map(|until| until.since(self.0.clock.now()));
         Ask { bucket, windows, max_wait, max_told: Some(self.0.limits.retry_after_cap), at_once }
-    }
-
-    /// Reserves, on this thread if nobody holds the ledger, else on one that may wait.
-    async fn reserve(&self, desk: &Arc<Desk>, until: Option<Timestamp>) -> Result<Held, Refusal> {
-        let limiter = self.clone();
-        step(desk, move |desk, at_once| {
-            let before = limiter.0.clock.monotonic();
-            let ask = limiter.ask(&desk.name, &desk.windows, until, at_once);
-            let reserved = desk.ledger.reserve(&ask)?;
-            Ok(granted(reserved, limiter.0.clock.now()).map(|slot| {
-                desk.slow.store(slot.share < 1.0, Ordering::Relaxed);
-                Held { desk: Arc::clone(desk), slot: Some(slot), before, after: limiter.0.clock.monotonic() }
-            }))
-        })
-        .await?
-    }
-
-    /// Sleeps until the slot, and asks the ledger whether it still stands. `false`: reserve another.
-    async fn keep(
-        &self,
-        desk: &Arc<Desk>,
-        front: &Head<'_>,
-        kept: &Held,
-        on_wait: &(dyn Fn(&Wait) + Send + Sync),
-    ) -> Result<bool, LedgerError> {
-        let Some(slot) = kept.slot else { return Ok(false) };
-        let clock = &self.0.clock;
-        // Never early: counted from after the reservation. Late when in doubt: counted from before it.
-        let due = clock.now().plus(kept.after.saturating_add(slot.wait).saturating_sub(clock.monotonic()));
-        if !slot.wait.is_zero() {
-            front.sleeps_until(due);
-            on_wait(&Wait { until: due, why: reason(slot.why) });
-            clock.sleep_until(due).await;
-        }
-        loop {
-            // One of the two clocks stands still while the machine is suspended; the other may be set.
-            let overdue = clock.monotonic().saturating_sub(kept.before).saturating_sub(slot.wait);
-            let passed = overdue > desk.grace || clock.now() > due.plus(desk.grace);
-            if slot.wait.is_zero() && !passed {
-                return Ok(true);
-            }
-            let confirmed = step(desk, move |desk, at_once| {
-                let ask = Ask { at_once, ..Ask::new(&desk.name, &desk.windows) };
-                desk.ledger.confirm(&ask, &slot)
-            });
-            match confirmed.await? {
-                Confirmed::Go => return Ok(true),
-                Confirmed::Gone => return Ok(false),
-                Confirmed::Early { wait } => clock.sleep(wait).await,
-            }
-        }
     }
 
     /// Without windows there are no slots; only a refusal of the server holds a request up.
@@ -350,7 +285,7 @@ impl Limiter {
 }
 
 /// A slot, or the refusal that the ledger's answer amounts to.
-fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
+pub(super) fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
     match reserved {
         Reserved::Slot(slot) => Ok(slot),
         Reserved::TooLong { wait, .. } => Err(Refusal::TooLong { until: now.plus(wait) }),
@@ -359,7 +294,7 @@ fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
     }
 }
 
-fn reason(why: Option<Why>) -> WaitReason {
+pub(super) fn reason(why: Option<Why>) -> WaitReason {
     match why {
         Some(Why::Window(name)) => WaitReason::Rate(name),
         Some(Why::Reduced(name)) => WaitReason::Halved(name),

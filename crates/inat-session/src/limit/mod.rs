@@ -18,7 +18,7 @@
 //! | `bucket` | which requests count together |
 //! | `penalty` | what a refusal of the server does to a bucket |
 //! | `bytes`, `refresh` | the byte budget of media hosts; versions that beat the server's cache |
-//! | `turn`, `desk`, `limiter`, `permit` | one queue per process, and the async face of it all |
+//! | `turn`, `desk`, `line`, `limiter`, `permit` | one queue per process, and the async face of it all |
 //! | `report` | the account for people to look at |
 
 mod book;
@@ -28,6 +28,7 @@ mod desk;
 mod ledger;
 mod limiter;
 mod limits;
+mod line;
 mod lock;
 mod memory;
 mod penalty;

@@ -13,7 +13,6 @@ use crate::lookup::{Found, Question};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
-use crate::runtime::{may_wait, spawn};
 use crate::session::Core;
 use crate::{Error, Freshness, Kind};
 
@@ -204,13 +203,13 @@ impl Lease {
     /// Takes or renews it. A store that cannot say is no reason to wait.
     fn renew(&self) -> bool {
         let now = self.core.clock.now();
-        may_wait(|| self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE))).unwrap_or(true)
+        self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE)).unwrap_or(true)
     }
 
     /// Gives it back before the answer is handed over: whoever asks next must not find it taken.
     fn give_back(mut self) {
         self.is_given_back = true;
-        may_wait(|| release(&self.core, &self.key, self.holder));
+        release(&self.core, &self.key, self.holder);
     }
 
     /// Renews it for as long as it is polled.
@@ -226,8 +225,7 @@ impl Drop for Lease {
     /// For flights that are cut off. Wherever that happens, nobody waits for the file there.
     fn drop(&mut self) {
         if !self.is_given_back {
-            let (core, key, holder) = (self.core.clone(), self.key, self.holder);
-            let _ = spawn(async move { may_wait(|| release(&core, &key, holder)) });
+            release(&self.core, &self.key, self.holder);
         }
     }
 }

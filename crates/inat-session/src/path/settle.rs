@@ -11,7 +11,7 @@ use super::stream::Body;
 use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
-use crate::lookup::{Question, Served, Written};
+use crate::lookup::{Question, Served, Written, is_safe};
 use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
@@ -44,13 +44,19 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
     }
     let core = trip.core();
     let now = trip.now();
-    let dropped = may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers));
+    let dropped = if is_safe(&prepared.method) {
+        0
+    } else {
+        may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers))
+    };
     if dropped > 0 {
         trip.listener().tell(Stage::Store, || format!("{dropped} outdated answers dropped"));
     }
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
     let written = if arrived.sound {
-        may_wait(|| core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now))
+        let receive = || core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now);
+        // Only what is stored already is written to here, and giving way to other tasks costs more than the decision.
+        if question.variants.is_empty() { receive() } else { may_wait(receive) }
     } else {
         Written::HandedOn(WhyNot::Unusable)
     };

@@ -146,6 +146,10 @@ fn body(path: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
+fn is_rehearsal(prepared: &Prepared) -> bool {
+    prepared.options.dry_run.unwrap_or_else(|| is_dry_run_enabled(&prepared.method))
+}
+
 /// One request on its way.
 struct Asked<'a> {
     args: &'a RequestArgs,
@@ -159,9 +163,8 @@ impl Asked<'_> {
         let name =
             |error: Error| Failure::Session { error: Box::new(error), method: Some(method.clone()), similar: None };
         let mut prepared = self.session.prepare(&request).map_err(name)?;
-        let is_rehearsal = prepared.options.dry_run.unwrap_or_else(|| is_dry_run_enabled(&prepared.method));
         // A rehearsal must not mark a version as used.
-        if wish == Some(Wish::Newest) && prepared.method.is_safe() && !is_rehearsal {
+        if wish == Some(Wish::Newest) && prepared.method.is_safe() && !is_rehearsal(&prepared) {
             prepared = self.session.newest(request).and_then(|request| self.session.prepare(&request)).map_err(name)?;
         }
         Ok(prepared)
@@ -170,7 +173,7 @@ impl Asked<'_> {
     fn send(&self, prepared: &Prepared) -> Result<(), Failure> {
         interrupt::watch();
         let mut sink = match self.args.output.as_deref() {
-            Some(path) if !self.args.as_curl => Sink::open(Some(path))?,
+            Some(path) if !is_rehearsal(prepared) => Sink::open(Some(path))?,
             _ => Sink::stdout(),
         };
         let response = match self.session.send(prepared) {
@@ -194,7 +197,7 @@ impl Asked<'_> {
     }
 
     fn show_plan(&self, plan: &Plan) -> Result<(), Failure> {
-        self.screen.say(&show::plan::lines(plan));
+        self.screen.say(&plan.to_string());
         if self.args.as_curl {
             Screen::print(plan.as_curl())?;
         }

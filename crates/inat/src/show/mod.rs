@@ -7,7 +7,6 @@ pub(crate) mod error;
 mod file;
 pub(crate) mod footer;
 mod json;
-pub(crate) mod plan;
 mod size;
 mod time;
 pub(crate) mod trail;

@@ -28,6 +28,26 @@ fn a_file_is_complete_or_not_there() {
 }
 
 #[test]
+fn what_is_wrong_with_the_cache_is_told_and_costs_no_answer() {
+    let home = Home::new();
+    fs::write(home.file("http.db"), "no database at all, but a text of some length, so that it is read".repeat(100))
+        .unwrap();
+    let run = home.sandboxed(&["get", "taxa/48662"]).ok();
+    assert!(run.err.contains("warning: ") && run.err.contains("http.db"), "{}", run.err);
+    assert!(home.sandboxed(&["get", "taxa/48662"]).ok().err.contains("from the cache"));
+}
+
+#[test]
+fn without_a_budget_nothing_is_sent() {
+    let (home, sandbox) = (Home::new(), sandbox());
+    fs::create_dir(home.file("folder")).unwrap();
+    let run = home.at(&sandbox, &["get", "taxa", "--budget-file", "folder"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("hint: ") && run.err.contains("--budget-file"), "{}", run.err);
+    assert_eq!(sandbox.log().len(), 0);
+}
+
+#[test]
 fn large_bodies_stream_into_files() {
     let (home, sandbox) = (Home::new(), sandbox());
     let url = format!("{}/__sandbox/bytes/5000000", sandbox.url());

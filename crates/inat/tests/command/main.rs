@@ -8,4 +8,5 @@ mod files;
 mod home;
 mod keeping;
 mod secrets;
+mod serving;
 mod settings;

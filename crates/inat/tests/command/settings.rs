@@ -51,6 +51,15 @@ fn a_flag_beats_the_opposite_variable() {
 }
 
 #[test]
+fn a_sandbox_by_flag_beats_a_server_by_variable() {
+    let (home, sandbox) = (Home::new(), sandbox());
+    let run = home.at(&sandbox, &["get", "taxa", "--sandbox"]).ok();
+    assert!(run.err.contains("from the sandbox"), "{}", run.err);
+    home.sandboxed(&["get", "taxa", "--base-url", &sandbox.base_url()]).ok();
+    assert_eq!(sandbox.count("/v1/taxa"), 1);
+}
+
+#[test]
 fn versions_and_files() {
     let (home, sandbox) = (Home::new(), sandbox());
     home.at(&sandbox, &["get", "taxa", "--api", "v2"]);

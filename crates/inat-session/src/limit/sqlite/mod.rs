@@ -22,7 +22,7 @@ mod tape;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, TryLockError as Contended};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError as Contended};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
@@ -80,7 +80,7 @@ impl SqliteLedger {
         mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
         let mut patience = self.patience(at_once);
-        let mut state = self.enter(&mut patience)?;
+        let mut state = self.enter(at_once)?;
         if at_once && state.database.is_none() {
             return Err(LedgerError::Busy); // Opening takes its time.
         }
@@ -106,7 +106,7 @@ impl SqliteLedger {
         mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, LedgerError> {
         let mut patience = self.patience(at_once);
-        let mut state = self.enter(&mut patience)?;
+        let mut state = self.enter(at_once)?;
         if state.database.is_none() {
             match file::identity(&self.path) {
                 None => return Ok(None),
@@ -135,18 +135,17 @@ impl SqliteLedger {
         Patience::new(&self.clock, if at_once { Duration::ZERO } else { self.bound })
     }
 
-    /// The state, once no other thread of this process has it.
-    fn enter(&self, patience: &mut Patience<'_>) -> Result<MutexGuard<'_, State>, LedgerError> {
-        loop {
-            let state = match self.state.try_lock() {
-                Ok(state) => state,
-                // A panic elsewhere rolled its transaction back.
-                Err(Contended::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(Contended::WouldBlock) if patience.pause() => continue,
-                Err(Contended::WouldBlock) => return Err(self.failed(Fault::Busy, patience.is_none())),
-            };
-            return if state.closed { Err(LedgerError::Closed) } else { Ok(state) };
-        }
+    /// The state, once no other thread of this process has it. That one keeps it for as long as it waits for the lock file at
+    /// most; whoever has waited here for as long tries once, and gives up, so a queue of threads does not add up its bounds.
+    fn enter(&self, at_once: bool) -> Result<MutexGuard<'_, State>, LedgerError> {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(Contended::WouldBlock) if at_once => return Err(LedgerError::Busy),
+            // A panic elsewhere rolled its transaction back.
+            Err(Contended::WouldBlock) => self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            Err(Contended::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        if state.closed { Err(LedgerError::Closed) } else { Ok(state) }
     }
 
     /// Holds the lock file while `work` runs on the file that bears the name now. `damaged`: set that one aside first.
@@ -374,7 +373,7 @@ impl Ledger for SqliteLedger {
 
     fn close(&self) {
         // Whoever is in the middle of a step finishes it; a step is bounded.
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = State { closed: true, ..State::default() };
     }
 }

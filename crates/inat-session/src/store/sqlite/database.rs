@@ -7,6 +7,7 @@ use rusqlite::{Connection, FileControl, Transaction, TransactionBehavior};
 
 use super::aside::{Inode, inode};
 use super::fault::Fault;
+use super::leases::Leases;
 use super::open;
 use super::{Config, SqliteStore};
 
@@ -29,6 +30,7 @@ pub(super) struct Database {
     pub(super) inode: Option<Inode>,
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<Option<Connection>>,
+    pub(super) leases: Leases,
 }
 
 /// A connection that reads.
@@ -43,7 +45,7 @@ pub(super) struct Reader {
 impl Database {
     pub(super) fn new(conn: Connection, serial: u64, inode: Option<Inode>) -> Self {
         let reader = Reader { conn, version: -1, reads: 0 };
-        Self { serial, inode, readers: Mutex::new(vec![reader]), writer: Mutex::default() }
+        Self { serial, inode, readers: Mutex::new(vec![reader]), writer: Mutex::default(), leases: Leases::default() }
     }
 
     /// Reads on a connection nobody else uses meanwhile.

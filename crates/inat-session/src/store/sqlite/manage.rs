@@ -67,7 +67,6 @@ impl SqliteStore {
             let rows = statement.query_map([now.as_micros()], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
-        transaction.execute("DELETE FROM lease WHERE until < ?1", [now.as_micros()])?;
         remove_all(transaction, doomed)
     }
 

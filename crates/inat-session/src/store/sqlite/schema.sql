@@ -28,11 +28,3 @@ CREATE TABLE body (
     -- A checksum, how it is packed, then the bytes: see frame.rs.
     data BLOB NOT NULL
 );
-
--- Who is fetching what at the moment.
-CREATE TABLE lease (
-    short  INTEGER PRIMARY KEY,
-    key    BLOB NOT NULL,
-    holder INTEGER NOT NULL,
-    until  INTEGER NOT NULL
-);

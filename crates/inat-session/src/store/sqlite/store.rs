@@ -3,15 +3,16 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 
+use super::database::Database;
 use super::fault::Fault;
 use super::{SqliteStore, State, write};
 use crate::Timestamp;
 use crate::cache::{Entry, Key};
 use crate::store::frame::Frame;
 use crate::store::tiered::{Coherent, Loaded, Version};
-use crate::store::{Listed, MemoryStore, Stats, Store, StoreError, Stored, lease};
+use crate::store::{Listed, MemoryStore, Stats, Store, StoreError, Stored};
 
 impl SqliteStore {
     fn write<T>(
@@ -34,6 +35,14 @@ impl SqliteStore {
         )?;
         self.owed.settled(settled);
         Ok(done)
+    }
+
+    fn leases<T>(
+        &self,
+        work: impl FnMut(&Database) -> Result<T, Fault>,
+        instead: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.config.read_only { Err(StoreError::ReadOnly) } else { self.with(work, instead) }
     }
 
     /// Writes when entries were last used, unless that would have to wait.
@@ -106,35 +115,14 @@ impl Store for SqliteStore {
     }
 
     fn lease(&self, key: &Key, holder: u64, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
-        const TAKE: &str = "INSERT INTO lease (short, key, holder, until) VALUES (?1, ?2, ?3, ?4) \
-                            ON CONFLICT (short) DO UPDATE SET key = ?2, holder = ?3, until = ?4 \
-                            WHERE key <> ?2 OR holder = ?3 OR until <= ?5 OR until > ?6";
-        let horizon = lease::horizon(now, until).as_micros();
-        self.write(
-            |transaction| {
-                let taken = transaction.prepare_cached(TAKE)?.execute(params![
-                    key.short(),
-                    key.0,
-                    holder.cast_signed(),
-                    until.as_micros(),
-                    now.as_micros(),
-                    horizon
-                ])?;
-                Ok(taken == 1)
-            },
+        self.leases(
+            |database| database.leases.take(&self.path, key, holder, now, until),
             |memory| memory.lease(key, holder, now, until),
         )
     }
 
     fn release(&self, key: &Key, holder: u64) -> Result<(), StoreError> {
-        const GIVE_BACK: &str = "DELETE FROM lease WHERE short = ?1 AND key = ?2 AND holder = ?3";
-        self.write(
-            |transaction| {
-                transaction.prepare_cached(GIVE_BACK)?.execute(params![key.short(), key.0, holder.cast_signed()])?;
-                Ok(())
-            },
-            |memory| memory.release(key, holder),
-        )
+        self.leases(|database| database.leases.release(&self.path, key, holder), |memory| memory.release(key, holder))
     }
 
     fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
