@@ -40,7 +40,7 @@ pub(crate) fn check_with(rows: &[(&str, &str)], set: impl Fn(SessionBuilder) -> 
         for (place, builder) in
             [("memory", Session::builder().cache_in_memory()), ("file", in_file(Session::builder()))]
         {
-            if let Err(problem) = Play::new(|builder_of_play| set(builder_of_play), builder).run(script) {
+            if let Err(problem) = Play::new(&set, builder).run(script) {
                 failures.push(format!("{name} ({place})\n    {problem}"));
                 break;
             }
