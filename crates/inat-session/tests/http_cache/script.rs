@@ -40,7 +40,7 @@ pub(crate) fn check_with(rows: &[(&str, &str)], set: impl Fn(SessionBuilder) -> 
         for (place, builder) in
             [("memory", Session::builder().cache_in_memory()), ("file", in_file(Session::builder()))]
         {
-            if let Err(problem) = Play::new(|builder_of_play| set(builder_of_play), builder).run(script) {
+            if let Err(problem) = Play::new(&set, builder).run(script) {
                 failures.push(format!("{name} ({place})\n    {problem}"));
                 break;
             }
@@ -264,5 +264,32 @@ impl Transport for Server {
                 }
             }
         })
+    }
+}
+
+/// A row that is wrong in any one respect fails.
+#[test]
+fn wrong_rows_fail() {
+    let right = "GET | x: 1\n ? x: 1 | !y\n < 200 one | cache-control: max-age=1, stale-while-revalidate=9 | z: 1
+                 = 200 one | z: 1 | !w\n +2\n GET\n ? !x\n ~ 200 two | cache-control: max-age=9\n = 200 one | age: 2\n GET\n = 200 two";
+    let run = |script: &str| Play::new(|builder| builder, Session::builder().cache_in_memory()).run(script);
+    assert_eq!(run(right), Ok(()));
+    for (part, wrong) in [
+        ("? x: 1", "? x: 2"),
+        ("| !y", "| !x"),
+        ("= 200 one | z: 1", "= 201 one | z: 1"),
+        ("= 200 one | z: 1", "= 200 two | z: 1"),
+        ("= 200 one | z: 1", "= 200 one | z: 2"),
+        ("= 200 one | z: 1", "= error"),
+        ("| !w", "| !z"),
+        ("| z: 1\n", "| z: 1 | z: 1\n"),
+        ("? !x\n ~", "? if-none-match: \"1\"\n ~"),
+        ("| age: 2", "| age: 3"),
+        ("GET\n = 200 two", "GET\n = 200 one"),
+        ("GET\n = 200 two", "GET\n < 200 two\n = 200 two"),
+        ("+2", "+20"),
+    ] {
+        assert!(right.contains(part), "{part}");
+        assert!(run(&right.replacen(part, wrong, 1)).is_err(), "{wrong}");
     }
 }
