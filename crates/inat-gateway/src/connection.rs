@@ -55,8 +55,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
                 told = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = pulse.leave.notified() => {
-                if pulse.idle().is_some() {
+            can = pulse.has_to_leave() => {
+                if can {
                     return;
                 }
             }

@@ -67,16 +67,21 @@ impl fmt::Display for Listen {
 pub(crate) enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Unix(UnixListener, Rubbish),
+    Unix(OwnSocket),
 }
 
-/// The file of a socket, removed at the end.
+/// A socket whose file is removed at the end.
+#[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct Rubbish(PathBuf);
+pub(crate) struct OwnSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
 
-impl Drop for Rubbish {
+#[cfg(unix)]
+impl Drop for OwnSocket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -102,7 +107,7 @@ impl Listener {
                 Ok(Socket::Tcp(stream))
             }
             #[cfg(unix)]
-            Self::Unix(listener, _) => Ok(Socket::Unix(listener.accept().await?.0)),
+            Self::Unix(own) => Ok(Socket::Unix(own.listener.accept().await?.0)),
         }
     }
 }
@@ -131,7 +136,7 @@ fn open_unix(path: &Path) -> io::Result<Listener> {
         Ok(listener)
     });
     let _ = std::fs::remove_dir_all(&folder);
-    Ok(Listener::Unix(opened?, Rubbish(path.to_owned())))
+    Ok(Listener::Unix(OwnSocket { listener: opened?, path: path.to_owned() }))
 }
 
 #[cfg(not(unix))]

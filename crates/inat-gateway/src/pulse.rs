@@ -35,7 +35,9 @@ pub(crate) struct Pulse {
     /// An answer broke off, and only a reset can tell the client.
     pub(crate) broken: AtomicBool,
     /// Rung when the connection has to make room.
-    pub(crate) leave: Notify,
+    leave: Notify,
+    /// Whether it was rung, and not heard yet.
+    asked_to_leave: AtomicBool,
 }
 
 impl Pulse {
@@ -53,6 +55,7 @@ impl Pulse {
             framed: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             leave: Notify::new(),
+            asked_to_leave: AtomicBool::new(false),
         })
     }
 
@@ -88,6 +91,26 @@ impl Pulse {
             return None;
         }
         Some(Duration::from_millis(self.now().saturating_sub(self.idle_since.load(Ordering::Relaxed))))
+    }
+
+    /// How long it has been idle, if it may be asked to make room for others.
+    pub(crate) fn dispensable(&self) -> Option<Duration> {
+        // Who has only just come may be about to say something.
+        let idle = self.idle().filter(|idle| *idle >= Duration::from_millis(100))?;
+        (!self.asked_to_leave.load(Ordering::Relaxed)).then_some(idle)
+    }
+
+    /// Asks it to make room.
+    pub(crate) fn ask_to_leave(&self) {
+        self.asked_to_leave.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Ends when it is asked to; says whether it can.
+    pub(crate) async fn has_to_leave(&self) -> bool {
+        self.leave.notified().await;
+        self.asked_to_leave.store(false, Ordering::Relaxed);
+        self.idle().is_some()
     }
 
     fn rest(&self) {
@@ -129,10 +152,11 @@ impl Sending {
         }
         if self.starved != bytes.is_none() {
             self.starved = bytes.is_none();
-            match self.starved {
-                true => self.pulse.starved.fetch_add(1, Ordering::Relaxed),
-                false => self.pulse.starved.fetch_sub(1, Ordering::Relaxed),
-            };
+            if self.starved {
+                self.pulse.starved.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.pulse.starved.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 

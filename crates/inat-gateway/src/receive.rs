@@ -41,10 +41,10 @@ impl Received {
     fn take(&mut self, bytes: u64, config: &Config) -> Result<(), Refusal> {
         let before = self.purse.0.fetch_add(bytes, Ordering::AcqRel);
         self.taken += bytes;
-        match before.saturating_add(bytes) > config.max_bodies {
-            true => Err(Refusal::busy("too many large requests at once").closing()),
-            false => Ok(()),
+        if before.saturating_add(bytes) > config.max_bodies {
+            return Err(Refusal::busy("too many large requests at once").closing());
         }
+        Ok(())
     }
 }
 

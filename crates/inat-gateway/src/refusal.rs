@@ -79,11 +79,10 @@ impl Refusal {
     /// The answer. `path` tells which version of the API the client speaks.
     pub(crate) fn answer(&self, method: &Method, path: &str) -> Response<Body> {
         let code = self.status.as_u16();
-        let body = match is_v2(path) {
-            true => {
-                json!({"status": code.to_string(), "errors": [{"errorCode": code.to_string(), "message": self.message}]})
-            }
-            false => json!({"error": self.message, "status": code}),
+        let body = if is_v2(path) {
+            json!({"status": code.to_string(), "errors": [{"errorCode": code.to_string(), "message": self.message}]})
+        } else {
+            json!({"error": self.message, "status": code})
         };
         let mut response = own(self.status, "application/json; charset=utf-8", body.to_string().into(), method);
         let headers = response.headers_mut();

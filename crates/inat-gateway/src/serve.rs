@@ -22,8 +22,8 @@ use crate::transport::Raw;
 use crate::wire::{Socket, Wire};
 use crate::{Config, Error, Listen, connection};
 
-/// Connections that are being told that there is no room. Beyond these they are closed without a word.
-const BEING_TURNED_AWAY: usize = 128;
+/// Connections that wait for room, or are being told that there is none.
+const SQUEEZED: usize = 128;
 /// How long a new connection waits for an idle one to make room.
 const ROOM: Duration = Duration::from_secs(1);
 
@@ -56,6 +56,14 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
         config,
     };
     Ok(Gateway { shared: Arc::new(shared), listeners, stage })
+}
+
+/// A session for a server that is not iNaturalist's, so that a gateway in front of it is a plain proxy: no retries, every
+/// answer is handed on whatever its status says about the rate, and bodies are nobody's business.
+///
+/// With [`SessionBuilder::headers_only`] and [`SessionBuilder::unlimited`] on top nothing is left but HTTP.
+pub fn faithful(builder: SessionBuilder) -> SessionBuilder {
+    builder.max_retries(0).limit_statuses([]).check_json(false)
 }
 
 /// A gateway whose doors are open; [`Gateway::run_until`] lets people in.
@@ -124,7 +132,7 @@ impl Gateway {
 struct Crowd {
     shared: Arc<Shared>,
     slots: Arc<Semaphore>,
-    turned_away: Arc<Semaphore>,
+    squeezed: Arc<Semaphore>,
     connections: Mutex<HashMap<u64, Present>>,
     next: AtomicU64,
     left: tokio::sync::Notify,
@@ -140,7 +148,7 @@ impl Crowd {
     fn new(shared: Arc<Shared>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(shared.config.max_connections.min(Semaphore::MAX_PERMITS))),
-            turned_away: Arc::new(Semaphore::new(BEING_TURNED_AWAY)),
+            squeezed: Arc::new(Semaphore::new(SQUEEZED)),
             connections: Mutex::default(),
             next: AtomicU64::new(0),
             left: tokio::sync::Notify::new(),
@@ -158,7 +166,7 @@ impl Crowd {
             match listener.accept().await {
                 Ok(socket) => match self.slots.clone().try_acquire_owned() {
                     Ok(slot) => self.clone().start(socket, slot),
-                    Err(_) => self.clone().squeeze(socket),
+                    Err(_) => self.clone().squeeze(socket).await,
                 },
                 Err(error) => self.wait_out(&error).await,
             }
@@ -192,32 +200,44 @@ impl Crowd {
     }
 
     /// There is no slot: the connection that has been idle for longest goes, and if none is, the new one does.
-    fn squeeze(self: Arc<Self>, socket: Socket) {
-        let Ok(turn) = self.turned_away.clone().try_acquire_owned() else {
+    /// While too many wait for that, none is taken, and the system keeps them in its queue.
+    async fn squeeze(self: Arc<Self>, socket: Socket) {
+        let Ok(Ok(turn)) = tokio::time::timeout(ROOM, self.squeezed.clone().acquire_owned()).await else {
             self.shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        self.make_room();
         tokio::spawn(async move {
-            match tokio::time::timeout(ROOM, self.slots.clone().acquire_owned()).await {
-                Ok(Ok(slot)) => self.start(socket, slot),
-                _ => {
-                    self.shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
-                    turn_away(socket).await;
-                }
+            if let Some(slot) = self.slot().await {
+                self.start(socket, slot);
+            } else {
+                self.shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+                turn_away(socket).await;
             }
             drop(turn);
         });
+    }
+
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        let search = async {
+            loop {
+                self.make_room();
+                let slot = self.slots.clone().acquire_owned();
+                if let Ok(Ok(slot)) = tokio::time::timeout(Duration::from_millis(50), slot).await {
+                    return slot;
+                }
+            }
+        };
+        tokio::time::timeout(ROOM, search).await.ok()
     }
 
     fn make_room(&self) {
         let longest = self
             .lock()
             .values()
-            .filter_map(|present| Some((present.pulse.idle()?, present.pulse.clone())))
+            .filter_map(|present| Some((present.pulse.dispensable()?, present.pulse.clone())))
             .max_by_key(|(idle, _)| *idle);
         if let Some((_, pulse)) = longest {
-            pulse.leave.notify_one();
+            pulse.ask_to_leave();
         }
     }
 

@@ -47,9 +47,10 @@ impl Asked {
             return Err(Refusal::bad_request("the request has no Host").closing());
         }
         if uri.path() == "*" {
-            return match *request.method() == Method::OPTIONS {
-                true => Ok(Self::Server { host }),
-                false => Err(Refusal::bad_request("only OPTIONS may ask for `*`")),
+            return if *request.method() == Method::OPTIONS {
+                Ok(Self::Server { host })
+            } else {
+                Err(Refusal::bad_request("only OPTIONS may ask for `*`"))
             };
         }
         match uri.path_and_query() {
@@ -104,6 +105,7 @@ mod tests {
 
     #[test]
     fn targets_are_read_in_one_way() {
+        #[allow(clippy::type_complexity, reason = "a table")]
         let rows: [(&str, &str, &[&str], Result<&str, u16>); 12] = [
             ("GET", "/v1/taxa?q=1", &["h:1"], Ok("/v1/taxa?q=1")),
             ("GET", "/", &[], Err(400)),

@@ -629,7 +629,7 @@ fn row_35_server_errors_are_retried_where_that_is_safe() {
         let inat = waits(offline(script.clone(), &clock).unlimited().max_retries(3).backoff_factor(0.5));
         let error = inat.send(&request).unwrap_err();
         assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (503, attempts), "{}", request.method);
-        assert_eq!((script.seen().len() as u32, clock.slept()), (attempts, secs(slept)), "{}", request.method);
+        assert_eq!((script.seen().len(), clock.slept()), (attempts as usize, secs(slept)), "{}", request.method);
     }
 }
 
@@ -751,7 +751,7 @@ fn row_42_a_slow_drip_ends_at_the_deadline() {
             .base_url(&format!("{}/v1/", sandbox.url()))
             .cache_in_memory()
             .budget_in_memory()
-            .timeout(Duration::from_millis(5000)),
+            .timeout(secs(5)),
     );
     // Each byte comes long before the timeout; all of them would take minutes.
     let error = inat.send(Request::get(TAXA).deadline(Duration::from_millis(600))).unwrap_err();
@@ -830,23 +830,23 @@ fn row_45_versions_that_get_past_the_servers_cache() {
     assert_eq!(inat.newest(Request::get("projects/1")).unwrap().query[0].0, "v");
 }
 
-fn prepared(request: Request) -> Result<String, Error> {
+fn prepared(request: &Request) -> Result<String, Error> {
     let (inat, _) = scripted(&always(&[]));
-    Ok(inat.prepare(&request)?.url.to_string().replace(Session::API, ""))
+    Ok(inat.prepare(request)?.url.to_string().replace(Session::API, ""))
 }
 
 fn query(name: &str, value: impl Into<Param>) -> Result<String, Error> {
-    let url = prepared(Request::get("observations").query(name, value))?;
+    let url = prepared(&Request::get("observations").query(name, value))?;
     Ok(url.split_once('=').map_or(String::new(), |(_, value)| value.to_owned()))
 }
 
 #[test]
 fn row_46_ids() {
-    assert_eq!(prepared(Request::get("taxa").ids(["1,2,3"])).unwrap(), "taxa/1,2,3");
-    assert_eq!(prepared(Request::get("taxa").ids([1e5, 2e5])).unwrap(), "taxa/100000,200000");
-    assert!(prepared(Request::get("taxa").ids(["one"])).is_err());
-    assert_eq!(prepared(Request::get("taxa").ids(["one"]).allow_str_ids()).unwrap(), "taxa/one");
-    let escaped = prepared(Request::delete("taxa").ids(["../admin?x=1#f"]).allow_str_ids());
+    assert_eq!(prepared(&Request::get("taxa").ids(["1,2,3"])).unwrap(), "taxa/1,2,3");
+    assert_eq!(prepared(&Request::get("taxa").ids([1e5, 2e5])).unwrap(), "taxa/100000,200000");
+    assert!(prepared(&Request::get("taxa").ids(["one"])).is_err());
+    assert_eq!(prepared(&Request::get("taxa").ids(["one"]).allow_str_ids()).unwrap(), "taxa/one");
+    let escaped = prepared(&Request::delete("taxa").ids(["../admin?x=1#f"]).allow_str_ids());
     assert!(
         escaped.is_err() || escaped.as_ref().is_ok_and(|url| url.starts_with("taxa/") && !url.contains("../")),
         "{escaped:?}"
@@ -879,7 +879,7 @@ fn row_49_choices() {
     assert_eq!(query("identifications", "most agree").unwrap(), "most_agree");
     let request =
         Request::get("observations").query("identifications", "nobody agrees").query("quality_grade", "superb");
-    let error = prepared(request).unwrap_err().to_string();
+    let error = prepared(&request).unwrap_err().to_string();
     assert!(error.contains("identifications") && error.contains("quality_grade"), "{error}");
 }
 

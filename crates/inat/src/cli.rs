@@ -3,10 +3,12 @@
 
 mod options;
 mod request;
+mod serve;
 pub(crate) mod values;
 
 pub(crate) use options::{ColorChoice, Options, Talk, Version};
 pub(crate) use request::{RequestArgs, RequestCommand};
+pub(crate) use serve::ServeArgs;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -17,7 +19,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 /// error.
 #[derive(Debug, Parser)]
 #[command(name = "inat", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Try it without a network: inat --sandbox get taxa q==monarch")]
+#[command(after_help = "Try it without a network: inat --sandbox get taxa q==monarch
+See also: inat help items, inat help exit-codes, inat config list")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) options: Options,
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     },
     /// Show how much of the budget is used and left
     Budget(BudgetArgs),
+    /// Serve the API on a local port: one cache and one budget for programs in any language
+    Serve(ServeArgs),
     /// Run an offline stand-in for api.inaturalist.org
     Sandbox(SandboxArgs),
     /// Show each setting, its value, and where it comes from
@@ -63,7 +68,11 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual as a man page
-    Man,
+    Man {
+        /// Write a page for each command into this folder instead
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<std::path::PathBuf>,
+    },
     /// What the exit codes mean
     #[command(name = "exit-codes", long_about = crate::exit::TOPIC, hide = true)]
     ExitCodes,
@@ -161,9 +170,14 @@ pub(crate) enum ThrottleChoice {
     Strict,
 }
 
+/// Help names the variables, and not what is in them.
+fn quiet_about_values(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(quiet_about_values)
+}
+
 /// The whole tree. Options of the top level are taken anywhere: `inat -v get taxa` and `inat get taxa -v` say the same.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_args(|arg| arg.global(true))
+    Cli::command().mut_args(|arg| arg.global(true).hide_env_values(true)).mut_subcommands(quiet_about_values)
 }
 
 #[cfg(test)]

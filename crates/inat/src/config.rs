@@ -21,7 +21,6 @@ pub(crate) enum Purpose {
     /// A command that ends.
     Once,
     /// A server that stays.
-    #[allow(dead_code, reason = "for `serve`")]
     Service,
 }
 
@@ -32,6 +31,16 @@ pub(crate) enum Wish {
     ForceRefresh,
     Newest,
     Offline,
+}
+
+/// Between two options that exclude each other, the one on the command line beats the one of the environment.
+pub(crate) fn settle(options: &mut Options, matches: &ArgMatches) {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match (typed("sandbox"), typed("base_url")) {
+        (true, false) => options.server.base_url = None,
+        (false, true) => options.server.sandbox = false,
+        _ => {}
+    }
 }
 
 /// A session set up as the options say.

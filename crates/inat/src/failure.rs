@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Session { error: Box<inat_session::Error>, method: Option<String>, similar: Option<Similar> },
     /// The body broke off while it was handed on.
     Broken(inat_session::Fault),
+    /// The gateway does not start.
+    Gateway(inat_gateway::Error),
     /// Something could not be written or read.
     Files { what: String, error: io::Error },
     /// `--fail-empty`, and nothing matched.
@@ -44,10 +46,11 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::Gateway(inat_gateway::Error::Config(_)) => Exit::Usage,
             Self::Session { error, .. } => Exit::of(error),
             Self::Broken(fault) => Exit::of_fault(fault),
-            Self::Files { .. } => Exit::Other,
+            Self::Gateway(inat_gateway::Error::Session(error)) => Exit::of(error),
+            Self::Gateway(_) | Self::Files { .. } => Exit::Other,
             Self::Empty => Exit::Empty,
         }
     }

@@ -135,10 +135,8 @@ impl Raw {
     {
         loop {
             let before = progress.count();
-            let (phase, limit) = match progress.is_done() {
-                true => (Phase::Reading, timeouts.read),
-                false => (Phase::Sending, timeouts.send),
-            };
+            let (phase, limit) =
+                if progress.is_done() { (Phase::Reading, timeouts.read) } else { (Phase::Sending, timeouts.send) };
             if let Some(answered) = within(limit, response.as_mut()).await {
                 return Ok(answered);
             }

@@ -5,20 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::StatusCode;
-use tokio::runtime::Handle;
 use url::Url;
 
 use super::bucket::{self, Bucket};
-use super::bytes::{ByteAsk, ByteSlot, ReservedBytes};
-use super::ledger::{Ask, Confirmed, Ledger, LedgerError, Reserved, Slot, Why};
+use super::bytes::{ByteAsk, ReservedBytes};
+use super::desk::{Desk, off_thread, step};
+use super::ledger::{Ask, Ledger, LedgerError, Reserved, Slot, Why};
 use super::limits::Limits;
 use super::memory::MemoryLedger;
 use super::penalty::{Penalty, Stop};
+use super::permit::{BytePermit, Outcome, Patience, Permit, Refusal, Reported, RetryAfter, Wait, WaitReason};
 use super::rate::Window;
 use super::refresh;
 use super::report::{self, BucketReport};
-use super::turn::{Head, Turn};
+use super::turn::Turn;
 use crate::{Clock, Timestamp};
 
 /// After a refusal that names no time.
@@ -28,164 +28,16 @@ const LEAST_STOP: Duration = Duration::from_secs(1);
 
 /// Hands out permits to send. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
-pub struct Limiter(Arc<Inner>);
+pub struct Limiter(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    limits: Limits,
-    clock: Clock,
+pub(super) struct Inner {
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
     ledger: Arc<dyn Ledger>,
     /// For buckets without limits: the server's refusals are still obeyed, and no file is opened.
     aside: Arc<dyn Ledger>,
     desks: Mutex<HashMap<Bucket, Arc<Desk>>>,
-}
-
-/// What this process knows of a bucket.
-#[derive(Debug)]
-struct Desk {
-    name: String,
-    windows: Vec<Window>,
-    ledger: Arc<dyn Ledger>,
-    turn: Turn,
-    /// How late a request may leave after its slot.
-    grace: Duration,
-    /// Whether the rate was reduced when last seen, so that a success is worth telling the ledger.
-    slow: AtomicBool,
-}
-
-/// How long a caller is ready to wait. The default is as long as it takes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Patience {
-    /// At most this long.
-    pub max_delay: Option<Duration>,
-    /// At most until then.
-    pub until: Option<Timestamp>,
-}
-
-/// The right to send one request.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Permit {
-    /// How long the caller waited for it.
-    pub waited: Duration,
-    /// When it was given.
-    pub at: Timestamp,
-    /// Send before this, or ask again: later would be too close to the next request at the server.
-    pub leave_by: Timestamp,
-    /// The share of the limits in force: below 1 after a refusal of the server.
-    pub rate_share: f64,
-    slot: Option<Slot>,
-}
-
-/// The right to read a body from a media host.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct BytePermit {
-    /// How long the caller waited for it.
-    pub waited: Duration,
-    slot: Option<(String, ByteSlot)>,
-}
-
-impl BytePermit {
-    /// Whether the bytes of this host count.
-    pub fn is_counted(&self) -> bool {
-        self.slot.is_some()
-    }
-}
-
-/// A wait that has begun.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Wait {
-    /// When it ends, as far as is known now.
-    pub until: Timestamp,
-    /// Why.
-    pub why: WaitReason,
-}
-
-/// Why a request waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WaitReason {
-    /// This window is full.
-    Rate(super::WindowName),
-    /// This window has room, but the server refused lately and the rate is reduced.
-    Halved(super::WindowName),
-    /// The server said how long to wait, with this status.
-    ServerSaidWait(u16),
-    /// The server said "too fast" with this status.
-    Throttled(u16),
-    /// The server showed its block page.
-    BlockPage,
-    /// Others are first: in this process (so many), or in another (`0`).
-    Turn(u64),
-    /// The budget's file was lost, and every window may be full.
-    LedgerLost,
-    /// The byte budget is full.
-    Bytes,
-}
-
-/// Why there is no permit. Nothing was consumed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The wait would be longer than allowed.
-    #[error("the budget has no slot until {until}")]
-    TooLong {
-        /// When there would be one.
-        until: Timestamp,
-    },
-    /// The server asked for a longer pause than [`Limits::retry_after_cap`].
-    #[error("the server answered {status} and asks to come back at {until}")]
-    RetryAfter {
-        /// When it may be asked again.
-        until: Timestamp,
-        /// The status it came with.
-        status: u16,
-    },
-    /// The server showed its block page: write to help@inaturalist.org.
-    #[error("the server has blocked this address; nothing is sent until {until}")]
-    Blocked {
-        /// Until when nothing is sent.
-        until: Timestamp,
-    },
-    /// The budget cannot be kept.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The server answered.
-    Fine,
-    /// The server refused: a status of [`Limits::limit_statuses`], or any with `Retry-After`.
-    Refused {
-        /// The status.
-        status: StatusCode,
-        /// Its `Retry-After`.
-        retry_after: Option<RetryAfter>,
-    },
-    /// The server showed its block page.
-    Blocked,
-}
-
-/// A `Retry-After` field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAfter {
-    /// Seconds.
-    In(Duration),
-    /// A date.
-    At(Timestamp),
-}
-
-/// What a report led to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reported {
-    /// Until when the bucket is stopped, for all processes.
-    pub stopped_until: Option<Timestamp>,
-    /// Whether that is longer than [`Limits::retry_after_cap`]: don't sit through it.
-    pub beyond_cap: bool,
-    /// The share of the limits in force.
-    pub rate_share: f64,
 }
 
 impl Limiter {
@@ -217,10 +69,10 @@ impl Limiter {
         if desk.windows.is_empty() {
             return self.unlimited(&desk, until, started, on_wait).await;
         }
-        let front = self.turn(&desk, until, on_wait).await?;
         loop {
-            let held = self.reserve(&desk, until).await?;
-            let stands = self.keep(&desk, &front, &held, on_wait).await?;
+            let held = self.line_up(&desk, until, on_wait).await?;
+            // The caller may have been busy elsewhere when its slot came.
+            let stands = self.stands(&held, held.is_overdue(clock)).await?;
             let Some(slot) = held.spent().filter(|_| stands) else { continue };
             let at = clock.now();
             return Ok(Permit {
@@ -359,7 +211,7 @@ impl Limiter {
             grace: windows.iter().map(Window::grace).min().unwrap_or(Duration::MAX),
             windows,
             ledger: Arc::clone(ledger),
-            turn: Turn::new(),
+            turn: Arc::new(Turn::new()),
             slow: AtomicBool::new(false),
         });
         desks.insert(bucket, Arc::clone(&desk));
@@ -372,80 +224,15 @@ impl Limiter {
         delays.map(|delay| now.plus(delay)).chain(patience.until).min()
     }
 
-    async fn turn<'a>(
+    pub(super) fn ask<'a>(
         &self,
-        desk: &'a Arc<Desk>,
+        bucket: &'a str,
+        windows: &'a [Window],
         until: Option<Timestamp>,
-        on_wait: &(dyn Fn(&Wait) + Send + Sync),
-    ) -> Result<Head<'a>, Refusal> {
-        if let Some(front) = desk.turn.try_take() {
-            return Ok(front);
-        }
-        // Others are first. What they will need at least is clear already, and so is a wait that would be too long.
-        let ahead = desk.turn.waiting();
-        let limiter = self.clone();
-        let expected = step(desk, move |desk, at_once| {
-            desk.ledger.forecast(&limiter.ask(&desk.name, &desk.windows, until, at_once), ahead)
-        });
-        let expected = granted(expected.await?, self.0.clock.now())?;
-        on_wait(&Wait { until: self.0.clock.now().plus(expected.wait), why: WaitReason::Turn(ahead + 1) });
-        desk.turn.take(until).await.map_err(|until| Refusal::TooLong { until })
-    }
-
-    fn ask<'a>(&self, bucket: &'a str, windows: &'a [Window], until: Option<Timestamp>, at_once: bool) -> Ask<'a> {
+        at_once: bool,
+    ) -> Ask<'a> {
         let max_wait = until.map(|until| until.since(self.0.clock.now()));
         Ask { bucket, windows, max_wait, max_told: Some(self.0.limits.retry_after_cap), at_once }
-    }
-
-    /// Reserves, on this thread if nobody holds the ledger, else on one that may wait.
-    async fn reserve(&self, desk: &Arc<Desk>, until: Option<Timestamp>) -> Result<Held, Refusal> {
-        let limiter = self.clone();
-        step(desk, move |desk, at_once| {
-            let before = limiter.0.clock.monotonic();
-            let ask = limiter.ask(&desk.name, &desk.windows, until, at_once);
-            let reserved = desk.ledger.reserve(&ask)?;
-            Ok(granted(reserved, limiter.0.clock.now()).map(|slot| {
-                desk.slow.store(slot.share < 1.0, Ordering::Relaxed);
-                Held { desk: Arc::clone(desk), slot: Some(slot), before, after: limiter.0.clock.monotonic() }
-            }))
-        })
-        .await?
-    }
-
-    /// Sleeps until the slot, and asks the ledger whether it still stands. `false`: reserve another.
-    async fn keep(
-        &self,
-        desk: &Arc<Desk>,
-        front: &Head<'_>,
-        kept: &Held,
-        on_wait: &(dyn Fn(&Wait) + Send + Sync),
-    ) -> Result<bool, LedgerError> {
-        let Some(slot) = kept.slot else { return Ok(false) };
-        let clock = &self.0.clock;
-        // Never early: counted from after the reservation. Late when in doubt: counted from before it.
-        let due = clock.now().plus(kept.after.saturating_add(slot.wait).saturating_sub(clock.monotonic()));
-        if !slot.wait.is_zero() {
-            front.sleeps_until(due);
-            on_wait(&Wait { until: due, why: reason(slot.why) });
-            clock.sleep_until(due).await;
-        }
-        loop {
-            // One of the two clocks stands still while the machine is suspended; the other may be set.
-            let overdue = clock.monotonic().saturating_sub(kept.before).saturating_sub(slot.wait);
-            let passed = overdue > desk.grace || clock.now() > due.plus(desk.grace);
-            if slot.wait.is_zero() && !passed {
-                return Ok(true);
-            }
-            let confirmed = step(desk, move |desk, at_once| {
-                let ask = Ask { at_once, ..Ask::new(&desk.name, &desk.windows) };
-                desk.ledger.confirm(&ask, &slot)
-            });
-            match confirmed.await? {
-                Confirmed::Go => return Ok(true),
-                Confirmed::Gone => return Ok(false),
-                Confirmed::Early { wait } => clock.sleep(wait).await,
-            }
-        }
     }
 
     /// Without windows there are no slots; only a refusal of the server holds a request up.
@@ -497,37 +284,8 @@ impl Limiter {
     }
 }
 
-/// A slot that is handed back unless it is used.
-#[derive(Debug)]
-struct Held {
-    desk: Arc<Desk>,
-    slot: Option<Slot>,
-    /// The process's time before and after the reservation was made.
-    before: Duration,
-    after: Duration,
-}
-
-impl Held {
-    /// Used, or no longer ours.
-    fn spent(mut self) -> Option<Slot> {
-        self.slot.take()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let Some(slot) = self.slot.take() else { return };
-        let busy = matches!(self.desk.ledger.release(&self.desk.name, &slot, true), Err(LedgerError::Busy));
-        // A slot that cannot be handed back stays used, which is never one too many.
-        if let (true, Ok(runtime)) = (busy, Handle::try_current()) {
-            let desk = Arc::clone(&self.desk);
-            drop(runtime.spawn_blocking(move || desk.ledger.release(&desk.name, &slot, false)));
-        }
-    }
-}
-
 /// A slot, or the refusal that the ledger's answer amounts to.
-fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
+pub(super) fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
     match reserved {
         Reserved::Slot(slot) => Ok(slot),
         Reserved::TooLong { wait, .. } => Err(Refusal::TooLong { until: now.plus(wait) }),
@@ -536,7 +294,7 @@ fn granted(reserved: Reserved, now: Timestamp) -> Result<Slot, Refusal> {
     }
 }
 
-fn reason(why: Option<Why>) -> WaitReason {
+pub(super) fn reason(why: Option<Why>) -> WaitReason {
     match why {
         Some(Why::Window(name)) => WaitReason::Rate(name),
         Some(Why::Reduced(name)) => WaitReason::Halved(name),
@@ -545,32 +303,5 @@ fn reason(why: Option<Why>) -> WaitReason {
         Some(Why::Stopped(Stop::BlockPage)) => WaitReason::BlockPage,
         Some(Why::Lost) => WaitReason::LedgerLost,
         Some(Why::Queue) | None => WaitReason::Turn(0),
-    }
-}
-
-/// One step of the ledger: on this thread when it is free, which takes microseconds, else on a thread that may wait.
-async fn step<T: Send + 'static>(
-    desk: &Arc<Desk>,
-    work: impl Fn(&Arc<Desk>, bool) -> Result<T, LedgerError> + Send + 'static,
-) -> Result<T, LedgerError> {
-    match work(desk, true) {
-        Err(LedgerError::Busy) => {
-            let desk = Arc::clone(desk);
-            off_thread(move || work(&desk, false)).await
-        }
-        done => done,
-    }
-}
-
-/// Runs on a thread that may wait; on this one where there is no runtime.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
-) -> Result<T, LedgerError> {
-    match Handle::try_current() {
-        Ok(runtime) => match runtime.spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => Err(LedgerError::Other(format!("the budget's thread failed: {error}"))),
-        },
-        Err(_) => work(),
     }
 }

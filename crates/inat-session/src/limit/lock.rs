@@ -31,11 +31,6 @@ impl<'a> Patience<'a> {
         Self { clock, started: clock.monotonic(), bound, tries: 0, mended: false }
     }
 
-    /// Whether waiting is not wanted at all.
-    pub(super) fn is_none(&self) -> bool {
-        self.bound.is_zero()
-    }
-
     /// Whether a mend may be tried: once per wait.
     pub(super) fn may_mend(&mut self) -> bool {
         !std::mem::replace(&mut self.mended, true)
@@ -44,15 +39,12 @@ impl<'a> Patience<'a> {
     /// Gives others time before the next try; `false` when the bound is reached.
     pub(super) fn pause(&mut self) -> bool {
         self.tries = self.tries.saturating_add(1);
-        if self.tries <= EAGER {
-            if self.bound.is_zero() {
-                return false;
-            }
-            std::thread::yield_now();
-            return true;
-        }
         if self.clock.monotonic().saturating_sub(self.started) >= self.bound {
             return false;
+        }
+        if self.tries <= EAGER {
+            std::thread::yield_now();
+            return true;
         }
         self.clock.pause(if self.tries <= EAGER + SHORT_PAUSES { SHORT_PAUSE } else { LONG_PAUSE });
         true

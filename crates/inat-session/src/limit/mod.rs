@@ -18,18 +18,21 @@
 //! | `bucket` | which requests count together |
 //! | `penalty` | what a refusal of the server does to a bucket |
 //! | `bytes`, `refresh` | the byte budget of media hosts; versions that beat the server's cache |
-//! | `turn`, `limiter` | one queue per process, and the async face of it all |
+//! | `turn`, `desk`, `line`, `limiter`, `permit` | one queue per process, and the async face of it all |
 //! | `report` | the account for people to look at |
 
 mod book;
 mod bucket;
 mod bytes;
+mod desk;
 mod ledger;
 mod limiter;
 mod limits;
+mod line;
 mod lock;
 mod memory;
 mod penalty;
+mod permit;
 mod rate;
 mod refresh;
 mod report;
@@ -40,10 +43,11 @@ mod turn;
 
 pub use bytes::{ByteAsk, ByteSlot, ReservedBytes};
 pub use ledger::{Account, Ask, Confirmed, Ledger, LedgerError, Reserved, Slot, Why};
-pub use limiter::{BytePermit, Limiter, Outcome, Patience, Permit, Refusal, Reported, RetryAfter, Wait, WaitReason};
+pub use limiter::Limiter;
 pub use limits::{ByteLimits, Limits, Rates};
 pub use memory::MemoryLedger;
 pub use penalty::{Penalty, Stop};
+pub use permit::{BytePermit, Outcome, Patience, Permit, Refusal, Reported, RetryAfter, Wait, WaitReason};
 pub use rate::{Window, WindowName};
 pub use report::{BucketReport, ByteReport, WindowReport};
 pub use sqlite::SqliteLedger;

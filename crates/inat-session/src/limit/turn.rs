@@ -4,10 +4,11 @@
 //! wait for all of them. With it the job holds one slot of the future, its other tasks wait here, in order, and know nothing
 //! of the ledger. **The bound:** a newcomer waits for at most one slot per other process, and then for its own.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::{Either, select};
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::Timestamp;
 
@@ -15,26 +16,27 @@ use crate::Timestamp;
 #[derive(Debug)]
 pub(super) struct Turn {
     /// tokio's mutex is fair: first come, first served.
-    head: Mutex<()>,
+    head: Arc<Mutex<()>>,
     /// Until when the head of the queue sleeps.
     sleeping: watch::Sender<Timestamp>,
     waiting: AtomicU64,
 }
 
 /// The right to reserve. The next one gets it when this is dropped.
-pub(super) struct Head<'a> {
-    _guard: MutexGuard<'a, ()>,
-    turn: &'a Turn,
+pub(super) struct Head {
+    _guard: OwnedMutexGuard<()>,
+    turn: Arc<Turn>,
 }
 
 impl Turn {
     pub(super) fn new() -> Self {
-        Self { head: Mutex::new(()), sleeping: watch::Sender::new(Timestamp::EPOCH), waiting: AtomicU64::new(0) }
+        Self { head: Arc::default(), sleeping: watch::Sender::new(Timestamp::EPOCH), waiting: AtomicU64::new(0) }
     }
 
     /// The right to reserve, when nobody waits for it.
-    pub(super) fn try_take(&self) -> Option<Head<'_>> {
-        self.head.try_lock().ok().map(|guard| Head { _guard: guard, turn: self })
+    pub(super) fn try_take(turn: &Arc<Self>) -> Option<Head> {
+        let guard = Arc::clone(&turn.head).try_lock_owned().ok()?;
+        Some(Head { _guard: guard, turn: Arc::clone(turn) })
     }
 
     /// How many wait behind the head.
@@ -44,34 +46,33 @@ impl Turn {
 
     /// Waits for the turn. Who must be gone by `until` gives up as soon as the head is known to sleep longer than that, and
     /// learns until when: nobody waits for a deadline that cannot be kept, and no timer is needed.
-    pub(super) async fn take(&self, until: Option<Timestamp>) -> Result<Head<'_>, Timestamp> {
-        let _counted = Counted::new(&self.waiting);
-        let mut mine = std::pin::pin!(self.head.lock());
-        let Some(until) = until else { return Ok(Head { _guard: mine.await, turn: self }) };
-        let mut sleeping = self.sleeping.subscribe();
-        loop {
+    pub(super) async fn take(turn: Arc<Self>, until: Option<Timestamp>) -> Result<Head, Timestamp> {
+        let _counted = Counted::new(&turn.waiting);
+        let mut mine = std::pin::pin!(Arc::clone(&turn.head).lock_owned());
+        let mut sleeping = turn.sleeping.subscribe();
+        let guard = loop {
+            let Some(until) = until else { break mine.await };
             let asleep = *sleeping.borrow_and_update();
             if asleep > until {
                 return Err(asleep);
             }
             let changed = std::pin::pin!(sleeping.changed());
-            match select(mine.as_mut(), changed).await {
-                Either::Left((guard, _)) => return Ok(Head { _guard: guard, turn: self }),
-                Either::Right((Ok(()), _)) => {}
-                Either::Right((Err(_), _)) => return Ok(Head { _guard: mine.await, turn: self }),
+            if let Either::Left((guard, _)) = select(mine.as_mut(), changed).await {
+                break guard;
             }
-        }
+        };
+        Ok(Head { _guard: guard, turn: Arc::clone(&turn) })
     }
 }
 
-impl Head<'_> {
+impl Head {
     /// Tells the others until when this one sleeps.
     pub(super) fn sleeps_until(&self, at: Timestamp) {
         self.turn.sleeping.send_replace(at);
     }
 }
 
-impl Drop for Head<'_> {
+impl Drop for Head {
     fn drop(&mut self) {
         // What was known of this head means nothing for the next one.
         self.turn.sleeping.send_if_modified(|at| std::mem::replace(at, Timestamp::EPOCH) != Timestamp::EPOCH);
@@ -91,5 +92,45 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn first_come_first_served() {
+        let turn = Arc::new(Turn::new());
+        let mut front = Turn::try_take(&turn);
+        let mut line: Vec<_> = (0..20).map(|_| Box::pin(Turn::take(Arc::clone(&turn), None))).collect();
+        assert!(line.iter_mut().all(|place| place.as_mut().now_or_never().is_none()));
+        assert_eq!(turn.waiting(), 20);
+        for next in 0..20 {
+            assert!(Turn::try_take(&turn).is_none());
+            drop(front.take());
+            // The last ones ask first, and have to wait all the same.
+            assert!(line[next + 1..].iter_mut().rev().all(|place| place.as_mut().now_or_never().is_none()));
+            front = line[next].as_mut().now_or_never().and_then(Result::ok);
+            assert!(front.is_some());
+        }
+        assert_eq!(turn.waiting(), 0);
+    }
+
+    #[test]
+    fn who_must_be_gone_earlier_gives_up_at_once() {
+        let turn = Arc::new(Turn::new());
+        let front = Turn::try_take(&turn).unwrap();
+        let at = Timestamp::from_secs;
+        let mut hasty = Box::pin(Turn::take(Arc::clone(&turn), Some(at(100))));
+        let mut patient = Box::pin(Turn::take(Arc::clone(&turn), Some(at(200))));
+        assert!(hasty.as_mut().now_or_never().is_none() && patient.as_mut().now_or_never().is_none());
+        front.sleeps_until(at(150));
+        assert_eq!(hasty.as_mut().now_or_never().and_then(Result::err), Some(at(150)));
+        assert!(patient.as_mut().now_or_never().is_none());
+        // Who gave up is not waited for.
+        drop((front, hasty));
+        assert!(patient.as_mut().now_or_never().is_some_and(|taken| taken.is_ok()));
     }
 }

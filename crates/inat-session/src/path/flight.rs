@@ -122,6 +122,7 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
     // Somebody may have landed between our look and now.
     let question = match core.shelf.look(prepared, core.clock.now()) {
         Found::Hit(served) if prepared.options.freshness != Freshness::ForceRefresh => {
+            lease.give_back();
             let mut response = served.response;
             response.origin = response.origin.shared();
             return Ok(response);
@@ -134,6 +135,7 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
         () = lease.keep() => Err(trip.error(Stage::Coalesce, prepared, Kind::Internal("a lease ended".to_owned()))),
     };
     note(trip, prepared, Some(key), &result);
+    lease.give_back();
     result
 }
 
@@ -160,17 +162,18 @@ enum Waited {
     Leads(Lease),
 }
 
-/// The right to fetch something while other processes wait for it. Given back when it is dropped.
+/// The right to fetch something while other processes wait for it. Given back when it is dropped, too.
 struct Lease {
     core: Arc<Core>,
     key: Key,
     holder: u64,
+    is_given_back: bool,
 }
 
 impl Lease {
     async fn take(trip: &Trip, prepared: &Prepared, key: Key) -> Result<Waited, Error> {
         let core = trip.core();
-        let lease = Self { core: core.clone(), key, holder: fastrand::u64(..) };
+        let lease = Self { core: core.clone(), key, holder: fastrand::u64(..), is_given_back: false };
         let mut told = false;
         while !lease.renew() {
             if core.shelf.is_unshareable(&key) {
@@ -203,6 +206,12 @@ impl Lease {
         self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE)).unwrap_or(true)
     }
 
+    /// Gives it back before the answer is handed over: whoever asks next must not find it taken.
+    fn give_back(mut self) {
+        self.is_given_back = true;
+        release(&self.core, &self.key, self.holder);
+    }
+
     /// Renews it for as long as it is polled.
     async fn keep(&self) {
         loop {
@@ -213,9 +222,16 @@ impl Lease {
 }
 
 impl Drop for Lease {
+    /// For flights that are cut off. Wherever that happens, nobody waits for the file there.
     fn drop(&mut self) {
-        if let Err(error) = self.core.shelf.store().release(&self.key, self.holder) {
-            tracing::debug!("a lease runs out by itself: {error}");
+        if !self.is_given_back {
+            release(&self.core, &self.key, self.holder);
         }
+    }
+}
+
+fn release(core: &Core, key: &Key, holder: u64) {
+    if let Err(error) = core.shelf.store().release(key, holder) {
+        tracing::debug!("a lease runs out by itself: {error}");
     }
 }

@@ -44,9 +44,10 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
     }
     let core = trip.core();
     let now = trip.now();
-    let dropped = match is_safe(&prepared.method) {
-        true => 0,
-        false => may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers)),
+    let dropped = if is_safe(&prepared.method) {
+        0
+    } else {
+        may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers))
     };
     if dropped > 0 {
         trip.listener().tell(Stage::Store, || format!("{dropped} outdated answers dropped"));

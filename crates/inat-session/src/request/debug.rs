@@ -11,9 +11,8 @@ pub(crate) struct Pairs<'a, V>(pub(crate) &'a [(String, V)]);
 
 impl<V: fmt::Debug> fmt::Debug for Pairs<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |(name, value): &(String, V)| match is_secret_name(name) {
-            true => format!("{name}={MASK}"),
-            false => format!("{name}={value:?}"),
+        let shown = |(name, value): &(String, V)| {
+            if is_secret_name(name) { format!("{name}={MASK}") } else { format!("{name}={value:?}") }
         };
         f.debug_list().entries(self.0.iter().map(shown)).finish()
     }

@@ -9,6 +9,7 @@ use crate::support::{BODY, Stub, always, offline, ok, scripted, secs, waits};
 const TAXA: &str = "taxa/1";
 
 fn is_shared<T: Send + Sync + Clone + 'static>() {}
+fn is_send<T: Send>() {}
 fn is_sent<T: Send + 'static>(_: &T) {}
 
 #[test]
@@ -19,7 +20,6 @@ fn what_may_go_between_threads() {
     is_shared::<Response>();
     is_shared::<Error>();
     is_shared::<Token>();
-    fn is_send<T: Send>() {}
     is_send::<SessionBuilder>();
     let clock = Clock::manual();
     let inat = offline(always(&[]), &clock).build().unwrap();

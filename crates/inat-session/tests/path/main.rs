@@ -13,6 +13,7 @@ mod redirected;
 mod rehearsed;
 mod retried;
 mod streamed;
+#[allow(dead_code, reason = "the acceptance rows use the rest")]
 mod support;
 mod timed;
 mod uploaded;

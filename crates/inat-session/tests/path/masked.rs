@@ -133,7 +133,7 @@ fn what_is_logged_and_told() {
     // For every thread: the session works on threads of its own.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     every_error();
-    let heard = Arc::new(Mutex::new(String::new()));
+    let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = heard.clone();
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual();
@@ -146,7 +146,7 @@ fn what_is_logged_and_told() {
         offline(script, &clock)
             .cache_file(folder.path().join("cache.db"))
             .ratelimit_path(folder.path().join("budget.db"))
-            .on_event(move |event| ears.lock().unwrap().push_str(&format!("{event} {event:?}\n"))),
+            .on_event(move |event| ears.lock().unwrap().push(format!("{event} {event:?}"))),
     );
     for request in
         [full_of_secrets(), full_of_secrets().dry_run(true), Request::get("x?token=S3CR3T").token(&Token::new(SECRET))]
@@ -154,7 +154,7 @@ fn what_is_logged_and_told() {
         inat.send(request.idempotent()).unwrap();
     }
     inat.close().unwrap();
-    let heard = heard.lock().unwrap();
+    let heard = heard.lock().unwrap().join("\n");
     assert!(heard.contains("503") && heard.contains("127.0.0.1:9"), "{heard}");
     clean("events", &heard);
     let log = log.0.lock().unwrap();

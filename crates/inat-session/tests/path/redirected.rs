@@ -67,7 +67,7 @@ fn credentials_stay_with_their_host() {
             .header("Proxy-Authorization", "Basic S3CR3T")
             .header("X-Mine", "kept");
         let (seen, _) = follow(request, 302, to);
-        assert!(format!("{:?}", seen[0].headers.get("authorization").map(|v| v.as_bytes())).len() > 10);
+        assert!(seen[0].headers.contains_key("authorization"), "{from}");
         for name in ["authorization", "cookie", "proxy-authorization"] {
             assert_eq!(seen[1].headers.contains_key(name), stays, "{name}: {from} → {to}");
         }

@@ -8,8 +8,8 @@ use crate::support::{BODY, JSON, Stub, offline, ok, reply, scripted, secs, waits
 
 const TAXA: &str = "taxa/1";
 
-fn sent(request: Request, script: Script) -> (usize, Kind) {
-    let (inat, _) = scripted(&script);
+fn sent(request: &Request, script: &Script) -> (usize, Kind) {
+    let (inat, _) = scripted(script);
     let error = inat.send(request).unwrap_err();
     assert_eq!(error.attempts() as usize, script.seen().len(), "{error:?}");
     (script.seen().len(), error.kind().clone())
@@ -41,11 +41,11 @@ fn faults_by_method() {
             ("PATCH", write),
             ("REPORT", write),
         ] {
-            let (count, kind) = sent(Request::new(method, TAXA), Script::new().fail(fault.clone()));
+            let (count, kind) = sent(&Request::new(method, TAXA), &Script::new().fail(fault.clone()));
             assert_eq!(count, tries, "{method} {fault:?}");
             assert!(matches!(kind, Kind::Network(got) if got == fault), "{method} {fault:?}");
         }
-        let (count, _) = sent(Request::post(TAXA).idempotent(), Script::new().fail(fault.clone()));
+        let (count, _) = sent(&Request::post(TAXA).idempotent(), &Script::new().fail(fault.clone()));
         assert_eq!(count, read, "{fault:?}");
     }
 }
@@ -53,7 +53,7 @@ fn faults_by_method() {
 #[test]
 fn statuses_that_are_answers_at_once() {
     for status in [400, 401, 402, 403, 404, 405, 406, 409, 410, 412, 413, 414, 415, 422, 451, 501, 505] {
-        let (count, kind) = sent(Request::get(TAXA), Script::new().answer(status, &[], "no"));
+        let (count, kind) = sent(&Request::get(TAXA), &Script::new().answer(status, &[], "no"));
         assert_eq!(count, 1, "{status}");
         assert!(matches!(kind, Kind::Status(answer) if answer.text().unwrap() == "no"));
     }
@@ -63,7 +63,7 @@ fn statuses_that_are_answers_at_once() {
 fn too_far_into_the_results_is_said_once() {
     let body = "{\"error\":\"Result window is too large, from + size must be less than or equal to: [10000]\"}";
     for status in [403, 500] {
-        let (count, kind) = sent(Request::get(TAXA), Script::new().answer(status, &[JSON], body));
+        let (count, kind) = sent(&Request::get(TAXA), &Script::new().answer(status, &[JSON], body));
         assert_eq!(count, 1);
         assert!(kind.to_string().contains("Result window is too large"), "{kind}");
     }
@@ -186,7 +186,7 @@ fn broken_json_has_many_faces() {
 
 #[test]
 fn a_post_whose_answer_is_broken_is_not_sent_again() {
-    let (count, kind) = sent(Request::post(TAXA), Script::new().answer(200, &[JSON], "{\"id\":"));
+    let (count, kind) = sent(&Request::post(TAXA), &Script::new().answer(200, &[JSON], "{\"id\":"));
     assert_eq!(count, 1);
     assert!(matches!(kind, Kind::BadBody(_)));
 }

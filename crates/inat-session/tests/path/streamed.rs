@@ -35,6 +35,7 @@ fn fed(clock: &Clock, fields: &'static [(&'static str, &'static str)]) -> (Stub,
     (stub, feed)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "what goes through the channel")]
 fn piece(text: &'static str) -> Piece {
     Ok(Bytes::from_static(text.as_bytes()))
 }

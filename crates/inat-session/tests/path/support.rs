@@ -1,5 +1,6 @@
 //! What the tests of the path share: a transport that does what a test says, sessions without network and waiting, and
 //! children of this very program.
+#![allow(unreachable_pub, reason = "each test program takes what it needs")]
 
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
@@ -80,12 +81,14 @@ impl Seen {
 
 pub type Played = Pin<Box<dyn Future<Output = Result<Incoming, Fault>> + Send>>;
 
+type Play = dyn Fn(usize, &Seen) -> Played + Send + Sync;
+
 /// A transport whose answers are made by a function, and which notes what it saw and when.
 #[derive(Clone)]
 pub struct Stub {
     clock: Clock,
     seen: Arc<Mutex<Vec<Seen>>>,
-    play: Arc<dyn Fn(usize, &Seen) -> Played + Send + Sync>,
+    play: Arc<Play>,
 }
 
 impl Stub {

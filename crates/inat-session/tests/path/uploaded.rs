@@ -193,7 +193,7 @@ fn files_over_a_socket() {
     }))
     .unwrap();
     let inat = real(&sandbox);
-    let large: Vec<u8> = (0..9_000_000u32).map(|i| (i % 251) as u8).collect();
+    let large: Vec<u8> = (0..9_000_000u32).map(|i| i.to_le_bytes()[0]).collect();
     inat.send(Request::post("photos").file(Upload::bytes("large.jpg", large.clone()))).unwrap();
     let url = format!("{}/__sandbox/redirect/307/__sandbox/bytes/3000000", sandbox.url());
     inat.send(Request::post("photos").file(Upload::url(url))).unwrap();

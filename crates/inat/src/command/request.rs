@@ -23,7 +23,7 @@ pub(super) fn run(
     screen: Screen,
 ) -> Result<(), Failure> {
     let wish = config::wish(matches, options)?;
-    let request = request(method, args, options, wish)?;
+    let request = request(method, args, options, wish, screen)?;
     let builder = show::trail::listen(config::builder(options, Purpose::Once)?, screen);
     let session = Session::from(builder.build()?);
     let asked = Asked { args, session: &session, screen };
@@ -37,13 +37,22 @@ pub(super) fn run(
 }
 
 /// The request as the command line says it.
-fn request(method: &str, args: &RequestArgs, options: &Options, wish: Option<Wish>) -> Result<Request, Failure> {
+fn request(
+    method: &str,
+    args: &RequestArgs,
+    options: &Options,
+    wish: Option<Wish>,
+    screen: Screen,
+) -> Result<Request, Failure> {
     one_reader_of_stdin(args)?;
     let mut request = Request::new(method, &args.target);
     if let Some(path) = &args.body {
         request = request.bytes("application/json", body(path)?);
     }
     let items = args.items.iter().map(|word| items::parse(word)).collect::<Result<Vec<_>, _>>()?;
+    if items.iter().any(items::Item::is_credential) && !args.items.iter().any(|word| word.contains(":@")) {
+        screen.warn("who can list processes can read a token on the command line; put it into INAT_TOKEN, or a file: Authorization:@FILE");
+    }
     request = items::apply(request, items, if args.form { Shape::Form } else { Shape::Json })?;
     if !args.ids.is_empty() {
         request = request.ids(ids(&args.ids)?);
@@ -137,6 +146,10 @@ fn body(path: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
+fn is_rehearsal(prepared: &Prepared) -> bool {
+    prepared.options.dry_run.unwrap_or_else(|| is_dry_run_enabled(&prepared.method))
+}
+
 /// One request on its way.
 struct Asked<'a> {
     args: &'a RequestArgs,
@@ -150,9 +163,8 @@ impl Asked<'_> {
         let name =
             |error: Error| Failure::Session { error: Box::new(error), method: Some(method.clone()), similar: None };
         let mut prepared = self.session.prepare(&request).map_err(name)?;
-        let is_rehearsal = prepared.options.dry_run.unwrap_or_else(|| is_dry_run_enabled(&prepared.method));
         // A rehearsal must not mark a version as used.
-        if wish == Some(Wish::Newest) && prepared.method.is_safe() && !is_rehearsal {
+        if wish == Some(Wish::Newest) && prepared.method.is_safe() && !is_rehearsal(&prepared) {
             prepared = self.session.newest(request).and_then(|request| self.session.prepare(&request)).map_err(name)?;
         }
         Ok(prepared)
@@ -161,7 +173,7 @@ impl Asked<'_> {
     fn send(&self, prepared: &Prepared) -> Result<(), Failure> {
         interrupt::watch();
         let mut sink = match self.args.output.as_deref() {
-            Some(path) if !self.args.as_curl => Sink::open(Some(path))?,
+            Some(path) if !is_rehearsal(prepared) => Sink::open(Some(path))?,
             _ => Sink::stdout(),
         };
         let response = match self.session.send(prepared) {

@@ -1,6 +1,7 @@
 //! What is made from the tree of commands: completions and the manual.
 
 use std::io;
+use std::path::Path;
 
 use clap_complete::Shell;
 
@@ -13,10 +14,14 @@ pub(super) fn completions(shell: Shell) -> Result<(), Failure> {
     Ok(io::Write::write_all(&mut io::stdout().lock(), &script)?)
 }
 
-pub(super) fn man() -> Result<(), Failure> {
+pub(super) fn man(folder: Option<&Path>) -> Result<(), Failure> {
     let mut command = cli::command();
+    if let Some(folder) = folder {
+        return clap_mangen::generate_to(command, folder)
+            .map_err(|error| Failure::files(folder.display().to_string(), error));
+    }
     command.build();
     let mut pages = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut pages)?;
+    clap_mangen::Man::new(command).render(&mut pages)?;
     Ok(io::Write::write_all(&mut io::stdout().lock(), &pages)?)
 }

@@ -21,6 +21,13 @@ pub(crate) enum Item {
     Upload(Upload),
 }
 
+impl Item {
+    /// Whether it says who asks.
+    pub(crate) fn is_credential(&self) -> bool {
+        matches!(self, Self::Header { name, .. } if name.eq_ignore_ascii_case("authorization"))
+    }
+}
+
 /// Reads one word. Files named in it are read as well.
 pub(crate) fn parse(word: &str) -> Result<Item, BadItem> {
     let Some((name, separator, value)) = split(word) else {

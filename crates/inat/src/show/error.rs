@@ -23,6 +23,10 @@ pub(crate) fn tell(screen: Screen, failure: &Failure) {
             screen.tell("error: ", &fault.to_string());
             hint_line(screen, fault.hint());
         }
+        Failure::Gateway(error) => {
+            screen.tell("error: ", &error.to_string());
+            hint_line(screen, error.hint());
+        }
         Failure::Files { what, error } => screen.tell("error: ", &format!("{what}: {error}")),
         Failure::Empty => screen.say("nothing matched"),
     }

@@ -80,6 +80,13 @@ impl Screen {
         let _ = writeln!(io::stderr().lock(), "{start}{label}{end}{}", printable(text));
     }
 
+    /// Something that is not as it should be, but goes on.
+    pub(crate) fn warn(self, text: &str) {
+        if !self.quiet {
+            self.tell("warning: ", text);
+        }
+    }
+
     pub(crate) fn dim(self, text: &str) {
         let (start, end) = if self.color_err { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         let _ = writeln!(io::stderr().lock(), "{start}{}{end}", printable(text));

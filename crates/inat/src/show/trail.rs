@@ -1,6 +1,6 @@
 //! `-v`: what happens on the way, stage by stage; and long waits, for everybody.
 
-use inat_session::{Event, Prepared, Response, SessionBuilder, format_request, format_response};
+use inat_session::{Event, Prepared, Response, SessionBuilder, Stage, format_request, format_response};
 
 use super::{Screen, span};
 use crate::config::LONG_WAIT;
@@ -21,7 +21,12 @@ pub(crate) fn listen(builder: SessionBuilder, screen: Screen) -> SessionBuilder 
 
 fn wait(event: &Event) -> Option<String> {
     let wait = event.wait.filter(|wait| *wait >= LONG_WAIT)?;
-    Some(format!("waiting {} · {} · Ctrl-C gives up", span(wait), event.what))
+    let what = match event.stage {
+        // It says how long by itself.
+        Stage::Limit => event.what.clone(),
+        _ => format!("waits {}: {}", span(wait), event.what),
+    };
+    Some(format!("{what} · Ctrl-C gives up"))
 }
 
 /// The request, before it is sent.

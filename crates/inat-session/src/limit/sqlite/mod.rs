@@ -17,19 +17,21 @@
 
 mod carry;
 mod file;
+mod minutes;
 mod tape;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, TryLockError as Contended};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError as Contended};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use self::file::{Database, Fault};
+use self::minutes::{count, minutes};
 use self::tape::SqlTape;
 use super::book::{self, Tape, span};
-use super::bytes::{self, ByteAsk, ByteSlot, Minute, ReservedBytes};
+use super::bytes::{self, ByteAsk, ByteSlot, ReservedBytes};
 use super::ledger::{Account, Ask, Confirmed, Ledger, LedgerError, Reserved, Slot};
 use super::lock::{self, Patience};
 use super::penalty::Penalty;
@@ -78,7 +80,7 @@ impl SqliteLedger {
         mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
         let mut patience = self.patience(at_once);
-        let mut state = self.enter(&mut patience)?;
+        let mut state = self.enter(at_once)?;
         if at_once && state.database.is_none() {
             return Err(LedgerError::Busy); // Opening takes its time.
         }
@@ -104,7 +106,7 @@ impl SqliteLedger {
         mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, LedgerError> {
         let mut patience = self.patience(at_once);
-        let mut state = self.enter(&mut patience)?;
+        let mut state = self.enter(at_once)?;
         if state.database.is_none() {
             match file::identity(&self.path) {
                 None => return Ok(None),
@@ -133,18 +135,17 @@ impl SqliteLedger {
         Patience::new(&self.clock, if at_once { Duration::ZERO } else { self.bound })
     }
 
-    /// The state, once no other thread of this process has it.
-    fn enter(&self, patience: &mut Patience<'_>) -> Result<MutexGuard<'_, State>, LedgerError> {
-        loop {
-            let state = match self.state.try_lock() {
-                Ok(state) => state,
-                // A panic elsewhere rolled its transaction back.
-                Err(Contended::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(Contended::WouldBlock) if patience.pause() => continue,
-                Err(Contended::WouldBlock) => return Err(self.failed(Fault::Busy, patience.is_none())),
-            };
-            return if state.closed { Err(LedgerError::Closed) } else { Ok(state) };
-        }
+    /// The state, once no other thread of this process has it. That one keeps it for as long as it waits for the lock file at
+    /// most; whoever has waited here for as long tries once, and gives up, so a queue of threads does not add up its bounds.
+    fn enter(&self, at_once: bool) -> Result<MutexGuard<'_, State>, LedgerError> {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(Contended::WouldBlock) if at_once => return Err(LedgerError::Busy),
+            // A panic elsewhere rolled its transaction back.
+            Err(Contended::WouldBlock) => self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            Err(Contended::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        if state.closed { Err(LedgerError::Closed) } else { Ok(state) }
     }
 
     /// Holds the lock file while `work` runs on the file that bears the name now. `damaged`: set that one aside first.
@@ -372,27 +373,9 @@ impl Ledger for SqliteLedger {
 
     fn close(&self) {
         // Whoever is in the middle of a step finishes it; a step is bounded.
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = State { closed: true, ..State::default() };
     }
-}
-
-fn minutes(connection: &Connection, bucket: i64) -> rusqlite::Result<Vec<Minute>> {
-    let mut statement =
-        connection.prepare_cached("SELECT number, bytes FROM minute WHERE bucket = ?1 ORDER BY number")?;
-    let minute =
-        |row: &rusqlite::Row<'_>| Ok(Minute { number: row.get(0)?, bytes: row.get::<_, i64>(1)?.unsigned_abs() });
-    statement.query_map([bucket], minute)?.collect()
-}
-
-/// Adds bytes to a minute and takes others away; never below nothing, never beyond what fits.
-fn count(connection: &Connection, bucket: i64, slot: &ByteSlot, add: u64, take: u64) -> rusqlite::Result<()> {
-    let mut look = connection.prepare_cached("SELECT bytes FROM minute WHERE bucket = ?1 AND number = ?2")?;
-    let before: i64 = look.query_row([bucket, slot.minute], |row| row.get(0)).optional()?.unwrap_or(0);
-    let after = before.unsigned_abs().saturating_sub(take).saturating_add(add);
-    let mut put =
-        connection.prepare_cached("INSERT OR REPLACE INTO minute (bucket, number, bytes) VALUES (?1, ?2, ?3)")?;
-    put.execute(params![bucket, slot.minute, i64::try_from(after).unwrap_or(i64::MAX)]).map(drop)
 }
 
 #[cfg(test)]

@@ -65,10 +65,13 @@ impl Leases {
     /// Gives a lease back.
     pub(super) fn release(&self, database: &Path, key: &Key, holder: u64) -> Result<(), Fault> {
         self.change(database, key, |row| {
-            let mine = row.iter_mut().find(|place| place.key == key.0 && place.lease.holder == holder);
-            let found = mine.is_some();
-            mine.into_iter().for_each(|place| *place = Place::EMPTY);
-            ((), found)
+            match row.iter_mut().find(|place| place.key == key.0 && place.lease.holder == holder) {
+                Some(mine) => {
+                    *mine = Place::EMPTY;
+                    ((), true)
+                }
+                None => ((), false),
+            }
         })?;
         Ok(())
     }

@@ -105,7 +105,6 @@ fn create(path: &Path, config: &Config) -> Result<Opened, Fault> {
     }
     let mut conn = connect(path, config)?;
     // All three matter only while the file is empty.
-
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE}; PRAGMA auto_vacuum = INCREMENTAL"))?;
     // The answer is the mode it really has: where a write-ahead log is impossible (no shared memory), the old kind stays.
     conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;

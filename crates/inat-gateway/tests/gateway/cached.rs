@@ -1,0 +1,228 @@
+//! The session's cache and budget as a client of the port sees them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use inat_gateway::Upstream;
+use inat_session::Session;
+
+use crate::support::{Origin, Say, before, config, plain, start};
+
+#[test]
+fn hits_say_that_they_are() {
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\nETag: \"e\"\r\nAge: 7\r\n", "0123456789"));
+    let gateway = before(&origin);
+    let first = gateway.get("/v1/taxa/1");
+    assert!(
+        first.cache().starts_with("inat; fwd=") && first.cache().contains("; fwd-status=200; stored; ttl=59"),
+        "{}",
+        first.cache()
+    );
+    let hit = gateway.get("/v1/taxa/1");
+    assert_eq!((hit.status, hit.text().as_str()), (200, "0123456789"));
+    assert!(hit.cache().starts_with("inat; hit; ttl=59"), "{}", hit.cache());
+    let age: u64 = hit.field("age").unwrap().parse().unwrap();
+    assert!((7..60).contains(&age), "{age}");
+    let unchanged = gateway.get_with("/v1/taxa/1", "If-None-Match: \"e\"\r\n");
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+    let part = gateway.get_with("/v1/taxa/1", "Range: bytes=2-4\r\n");
+    assert_eq!((part.status, part.text().as_str()), (206, "234"));
+    assert_eq!(part.field("content-range").as_deref(), Some("bytes 2-4/10"));
+    let head = gateway.request("HEAD", "/v1/taxa/1", "", "");
+    assert_eq!((head.status, head.field("content-length").as_deref()), (200, Some("10")));
+    assert_eq!(origin.count(), 1);
+    assert!(gateway.metric("inat_upstream_requests_total") == 1);
+    assert!(gateway.metric("inat_requests_total{status=\"200\",cache=\"hit\"}") >= 2);
+}
+
+#[test]
+fn only_if_cached_and_stale_answers() {
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = down.clone();
+    let origin = Origin::start(move |_| {
+        if is_down.load(Ordering::SeqCst) {
+            Say::close("")
+        } else {
+            Say::ok("Cache-Control: max-age=0, stale-if-error=600\r\nETag: \"e\"\r\n", "kept")
+        }
+    });
+    let gateway = before(&origin);
+    let refused = gateway.get_with("/s", "Cache-Control: only-if-cached\r\n");
+    assert_eq!((refused.status, refused.json()["status"].as_u64()), (504, Some(504)));
+    assert_eq!(origin.count(), 0);
+    assert_eq!(gateway.get("/s").text(), "kept");
+    down.store(true, Ordering::SeqCst);
+    let stale = gateway.get("/s");
+    assert_eq!((stale.status, stale.text().as_str()), (200, "kept"));
+    assert!(stale.cache().contains("; hit") && stale.cache().contains("stale-if-error"), "{}", stale.cache());
+    assert_eq!(gateway.get("/never").status, 502);
+}
+
+#[test]
+fn failures_speak_the_dialect_of_the_api() {
+    let gone = Upstream::api("http://127.0.0.1:9").unwrap();
+    let gateway = start(config(gone), plain());
+    let v1 = gateway.get("/v1/taxa");
+    assert_eq!((v1.status, v1.json()["status"].as_u64()), (502, Some(502)));
+    assert!(v1.json()["error"].as_str().unwrap().contains("connection"), "{}", v1.text());
+    let v2 = gateway.get("/v2/taxa");
+    assert_eq!((v2.status, v2.json()["status"].as_str()), (502, Some("502")));
+    assert_eq!(v2.json()["errors"][0]["errorCode"], "502");
+    assert_eq!(v1.field("cache-control").as_deref(), Some("no-store"));
+    let none = gateway.get("/v3/taxa");
+    assert_eq!((none.status, none.json()["status"].as_u64()), (404, Some(404)));
+    assert_eq!(gateway.get("/v1/../oauth/token").status, 400);
+    let head = gateway.request("HEAD", "/v2/taxa", "", "");
+    assert_eq!((head.status, head.body.len()), (502, 0));
+}
+
+#[test]
+fn silence_upstream_is_a_504() {
+    let origin = Origin::start(|_| {
+        std::thread::sleep(Duration::from_secs(3));
+        Say::close("")
+    });
+    let gateway = start(config(vec![origin.upstream()]), plain().timeout(Duration::from_millis(200)));
+    let answer = gateway.get("/slow");
+    assert_eq!(answer.status, 504, "{}", answer.text());
+}
+
+#[test]
+fn patience_has_an_end_and_says_when_to_come_back() {
+    let origin = Origin::start(|_| Say::ok("", "x"));
+    let session = Session::builder()
+        .cache_in_memory()
+        .budget_in_memory()
+        .max_retries(0)
+        .per_second(0.0)
+        .per_minute(2.0)
+        .per_day(0.0);
+    let gateway = start(config(vec![origin.upstream()]), session);
+    assert_eq!((gateway.get("/1").status, gateway.get("/2").status), (200, 200));
+    let limited = gateway.get_with("/3", "Prefer: wait=1\r\n");
+    assert_eq!(limited.status, 429, "{}", limited.text());
+    let wait: u64 = limited.field("retry-after").unwrap().parse().unwrap();
+    assert!((30..=61).contains(&wait), "{wait}");
+    assert_eq!(limited.json()["status"], 429);
+    assert_eq!(origin.count(), 2);
+    let budget = gateway.get("/-/budget").json();
+    assert_eq!(budget["buckets"][0]["windows"][0]["left"], 0, "{budget}");
+}
+
+#[test]
+fn twins_share_one_request() {
+    let flying = Arc::new(AtomicUsize::new(0));
+    let seen = flying.clone();
+    let origin = Origin::start(move |_| {
+        // The first waits for its twins to be in the gateway.
+        for _ in 0..500 {
+            if seen.load(Ordering::SeqCst) >= 7 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Say::ok("Cache-Control: max-age=600\r\n", "one for all")
+    });
+    let gateway = before(&origin);
+    std::thread::scope(|scope| {
+        for agent in 0..8 {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                let answer = gateway.get_with("/twins", &format!("User-Agent: script-{}\r\n", agent % 3));
+                assert_eq!(answer.text(), "one for all");
+            });
+        }
+        gateway.until("all are waiting", |gateway| gateway.metric("inat_requests_waiting") == 8);
+        flying.store(8, Ordering::SeqCst);
+    });
+    assert_eq!(origin.count(), 1);
+    assert!(gateway.metric("inat_requests_total{status=\"200\",cache=\"collapsed\"}") >= 1);
+}
+
+#[test]
+fn a_full_house_answers_from_the_cache_only() {
+    let open = Arc::new(AtomicBool::new(false));
+    let opened = open.clone();
+    let origin = Origin::start(move |seen| {
+        while seen.target() == "/held" && !opened.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Say::ok("Cache-Control: max-age=600\r\n", "x")
+    });
+    let mut config = config(vec![origin.upstream()]);
+    config.max_waiting = 1;
+    let gateway = start(config, plain());
+    assert_eq!(gateway.get("/known").status, 200);
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| gateway.get("/held").status);
+        gateway.until("one waits", |gateway| gateway.metric("inat_requests_waiting") == 1);
+        let refused = gateway.get("/new");
+        assert_eq!((refused.status, refused.field("retry-after").as_deref()), (503, Some("1")));
+        assert_eq!(gateway.get("/known").status, 200);
+        open.store(true, Ordering::SeqCst);
+        assert_eq!(held.join().unwrap(), 200);
+    });
+    assert_eq!(origin.count(), 2);
+}
+
+#[test]
+fn paths_a_parser_would_rewrite_never_touch_the_cache() {
+    let origin = Origin::start(|seen| Say::ok("Cache-Control: max-age=600\r\n", seen.target()));
+    let gateway = before(&origin);
+    for _ in 0..2 {
+        let odd = gateway.get("/a/../b");
+        assert_eq!((odd.text().as_str(), odd.cache().contains("fwd=bypass")), ("/a/../b", true), "{}", odd.cache());
+        assert_eq!(gateway.get("/b").text(), "/b");
+    }
+    assert_eq!(origin.count(), 3);
+}
+
+#[test]
+fn an_api_is_asked_for_gzip_and_all_clients_share_one_plain_answer() {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(b"{\"results\":[]}").unwrap();
+    let packed = encoder.finish().unwrap();
+    let origin = Origin::start(move |seen| {
+        assert_eq!(seen.field("accept-encoding").as_deref(), Some("gzip"));
+        assert!(seen.field("user-agent").is_some());
+        let mut bytes = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nVary: Accept-Encoding\r\n\
+             Cache-Control: public, max-age=300\r\nContent-Length: {}\r\n\r\n",
+            packed.len()
+        )
+        .into_bytes();
+        bytes.extend_from_slice(&packed);
+        Say::raw(bytes)
+    });
+    let upstreams = Upstream::api(&format!("http://{}", origin.addr)).unwrap();
+    let gateway = start(config(upstreams), plain().check_json(true));
+    for accepts in [
+        "",
+        "Accept-Encoding: gzip, deflate\r\n",
+        "Accept-Encoding: deflate, gzip, br, zstd\r\n",
+        "Accept-Encoding: br\r\n",
+    ] {
+        let answer = gateway.get_with("/v1/taxa", accepts);
+        assert_eq!((answer.status, answer.text().as_str()), (200, "{\"results\":[]}"));
+        assert_eq!((answer.field("content-encoding"), answer.field("content-length").as_deref()), (None, Some("14")));
+    }
+    assert_eq!(origin.count(), 1);
+}
+
+#[test]
+fn its_own_pages() {
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\n", "x"));
+    let gateway = before(&origin);
+    gateway.get("/1");
+    assert_eq!(gateway.get("/-/health").json()["status"], "ok");
+    assert_eq!(gateway.get("/-/cache").json()["entries"], 1);
+    assert!(gateway.get("/-/metrics").field("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    assert_eq!(gateway.request("HEAD", "/-/health", "", "").status, 200);
+    let post = gateway.request("POST", "/-/health", "", "");
+    assert_eq!((post.status, post.field("allow").as_deref()), (405, Some("GET, HEAD")));
+    assert_eq!(gateway.get("/-/other").status, 404);
+    assert_eq!(gateway.say("GET /-/budget HTTP/1.1\r\nHost: evil.example\r\n\r\n").status, 421);
+    assert_eq!(origin.count(), 1);
+}

@@ -1,0 +1,139 @@
+//! Slow, silent and numerous clients hold nothing for long.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::{Answer, Origin, Say, config, plain, start};
+
+fn is_ended(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).is_ok() || !rest.is_empty()
+}
+
+#[test]
+fn header_sections_that_drip_and_bodies_that_pause_are_cut_off() {
+    let origin = Origin::start(|_| Say::ok("", "x"));
+    let mut config = config(vec![origin.upstream()]);
+    config.head_timeout = Duration::from_millis(300);
+    config.body_timeout = Duration::from_millis(300);
+    config.idle_timeout = Duration::from_secs(600);
+    let gateway = start(config, plain());
+
+    let mut dripping = gateway.connect();
+    dripping.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let started = Instant::now();
+    let mut cut = false;
+    dripping.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n").unwrap();
+    while started.elapsed() < Duration::from_secs(20) && !cut {
+        // Each byte would start a timer anew that only watches for silence.
+        cut = dripping.write_all(b"X").is_err() || matches!(dripping.read(&mut [0]), Ok(0));
+    }
+    assert!(cut, "a header section may drip for ever");
+
+    let mut pausing = gateway.connect();
+    pausing.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc").unwrap();
+    assert_eq!(Answer::read(&mut pausing).unwrap().status, 408);
+    assert!(is_ended(&mut pausing));
+
+    let mut gone = gateway.connect();
+    gone.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc").unwrap();
+    drop(gone);
+    assert_eq!(origin.count(), 0);
+    gateway.until("nobody is left", |gateway| gateway.metric("inat_connections") == 1);
+}
+
+#[test]
+fn idle_connections_end_and_busy_ones_do_not() {
+    let origin = Origin::start(|_| {
+        std::thread::sleep(Duration::from_millis(900));
+        Say::ok("", "late")
+    });
+    let mut config = config(vec![origin.upstream()]);
+    config.idle_timeout = Duration::from_millis(200);
+    config.head_timeout = Duration::from_millis(200);
+    config.stall_timeout = Duration::from_millis(200);
+    let gateway = start(config, plain());
+    let mut silent = gateway.connect();
+    assert!(is_ended(&mut silent), "one that never says a word");
+    assert_eq!(gateway.get("/late").text(), "late", "waiting for upstream is not idling");
+    let mut kept = gateway.connect();
+    for _ in 0..2 {
+        kept.write_all(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        assert_eq!(Answer::read(&mut kept).unwrap().text(), "late");
+    }
+    assert!(is_ended(&mut kept));
+}
+
+#[test]
+fn a_client_that_stops_reading_is_let_go() {
+    let body = "z".repeat(32 << 20);
+    let origin = Origin::start(move |_| Say::ok("Cache-Control: max-age=600\r\n", &body));
+    let mut config = config(vec![origin.upstream()]);
+    config.stall_timeout = Duration::from_millis(300);
+    let gateway = start(config, plain().read_whole(64 << 20));
+    assert_eq!(gateway.get("/big").body.len(), 32 << 20);
+    let mut stuck = gateway.connect();
+    stuck.write_all(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    gateway.until("it is cut off", |gateway| gateway.metric("inat_connections_cut_off_total") == 1);
+    let answer = Answer::read(&mut stuck);
+    assert!(answer.is_none_or(|answer| !answer.whole));
+    assert_eq!(gateway.get("/big").body.len(), 32 << 20, "who reads gets all of it");
+}
+
+#[test]
+fn two_thousand_connections_leave_room_for_one_more() {
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\n", "x"));
+    let mut config = config(vec![origin.upstream()]);
+    config.max_connections = 50;
+    let gateway = start(config, plain());
+    let mut crowd = Vec::new();
+    for number in 0..2000 {
+        let Ok(stream) = TcpStream::connect(gateway.addr) else { continue };
+        crowd.push(stream);
+        if number % 400 == 0 {
+            assert_eq!(gateway.get("/still").status, 200, "after {number}");
+        }
+        // The test's own descriptors are bounded too.
+        if crowd.len() > 300 {
+            crowd.remove(0);
+        }
+    }
+    assert_eq!(gateway.get("/still").status, 200);
+    assert!(gateway.metric("inat_connections") <= 50);
+}
+
+#[test]
+fn beyond_the_bound_busy_connections_are_told_so() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let origin = Origin::start(move |_| {
+        let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        Say::ok("", "x")
+    });
+    let mut config = config(vec![origin.upstream()]);
+    config.max_connections = 2;
+    let gateway = start(config, plain());
+    let busy: Vec<_> = ["/a", "/b"]
+        .map(|target| {
+            let mut stream = gateway.connect();
+            stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
+            stream
+        })
+        .into();
+    for _ in 0..1000 {
+        if origin.count() == 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let refused = gateway.get("/c");
+    assert_eq!((refused.status, refused.field("retry-after").as_deref()), (503, Some("1")));
+    assert_eq!(refused.json()["status"], 503);
+    for _ in 0..2 {
+        release.send(()).unwrap();
+    }
+    for mut stream in busy {
+        assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    }
+}

@@ -1,0 +1,366 @@
+//! An origin that says exactly the bytes a test wants, a client that does the same, and a gateway between them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use inat_gateway::{Config, Drained, Listen, Upstream, faithful, serve};
+use inat_session::{Session, SessionBuilder};
+use tokio::sync::oneshot;
+
+/// A request as the origin saw it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub line: String,
+    pub fields: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
+    pub connection: usize,
+}
+
+impl Seen {
+    pub fn field(&self, name: &str) -> Option<String> {
+        let mut found = self.fields.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        let value = found.next().map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        assert!(found.next().is_none(), "{name} came twice");
+        value
+    }
+
+    pub fn target(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap()
+    }
+}
+
+/// What the origin says, and whether it goes on listening afterwards.
+pub struct Say(pub Vec<u8>, pub bool);
+
+impl Say {
+    pub fn raw(text: impl Into<Vec<u8>>) -> Self {
+        Self(text.into(), true)
+    }
+
+    pub fn close(text: impl Into<Vec<u8>>) -> Self {
+        Self(text.into(), false)
+    }
+
+    /// A 200 with these field lines.
+    pub fn ok(fields: &str, body: &str) -> Self {
+        Self::raw(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len()))
+    }
+}
+
+#[derive(Clone)]
+pub struct Origin {
+    pub addr: SocketAddr,
+    log: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Origin {
+    pub fn start(say: impl Fn(&Seen) -> Say + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = Self { addr: listener.local_addr().unwrap(), log: Arc::default() };
+        let (log, say) = (origin.log.clone(), Arc::new(say));
+        let numbers = AtomicUsize::new(0);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, say, number) = (log.clone(), say.clone(), numbers.fetch_add(1, Ordering::SeqCst));
+                std::thread::spawn(move || {
+                    let mut reader = BufReader::new(stream.try_clone().unwrap());
+                    let mut stream = stream;
+                    while let Some(mut seen) = read_request(&mut reader) {
+                        seen.connection = number;
+                        log.lock().unwrap().push(seen.clone());
+                        let Say(bytes, keep) = say(&seen);
+                        if stream.write_all(&bytes).is_err() || !keep {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        origin
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.log.lock().unwrap().len()
+    }
+
+    pub fn upstream(&self) -> Upstream {
+        Upstream::origin(&format!("http://{}", self.addr)).unwrap()
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
+    let mut seen = Seen { line: line(reader)?, ..Seen::default() };
+    let mut length = 0;
+    loop {
+        let mut raw = Vec::new();
+        reader.read_until(b'\n', &mut raw).ok()?;
+        let raw = raw.trim_ascii_end();
+        if raw.is_empty() {
+            break;
+        }
+        let at = raw.iter().position(|byte| *byte == b':')?;
+        let (name, value) = (String::from_utf8_lossy(&raw[..at]).into_owned(), raw[at + 1..].trim_ascii().to_vec());
+        if name.eq_ignore_ascii_case("content-length") {
+            length = String::from_utf8_lossy(&value).parse().unwrap();
+        }
+        assert!(!name.eq_ignore_ascii_case("transfer-encoding"), "the gateway sends lengths");
+        seen.fields.push((name, value));
+    }
+    seen.body = vec![0; length];
+    reader.read_exact(&mut seen.body).ok()?;
+    Some(seen)
+}
+
+fn line(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    (reader.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
+}
+
+/// A gateway on a runtime of its own.
+pub struct Running {
+    pub addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<Drained>>,
+}
+
+/// A session that only does what HTTP says.
+pub fn plain() -> SessionBuilder {
+    faithful(Session::builder())
+        .cache_in_memory()
+        .budget_in_memory()
+        .unlimited()
+        .limit_statuses([])
+        .headers_only()
+        .timeout(Duration::from_secs(5))
+}
+
+/// In front of this origin, as a plain caching proxy.
+pub fn before(origin: &Origin) -> Running {
+    start(config(vec![origin.upstream()]), plain())
+}
+
+pub fn config(upstreams: Vec<Upstream>) -> Config {
+    let mut config = Config::default();
+    config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    config.upstreams = upstreams;
+    config
+}
+
+pub fn start(config: Config, builder: SessionBuilder) -> Running {
+    let (ready, opened) = std::sync::mpsc::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let gateway = serve(config, builder).await.unwrap();
+            ready.send(gateway.listening().to_vec()).unwrap();
+            gateway.run_until(async { drop(stopped.await) }).await
+        })
+    });
+    let listening = opened.recv().unwrap();
+    let addr = listening
+        .iter()
+        .find_map(|listen| if let Listen::Tcp(addr) = listen { Some(*addr) } else { None })
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 1)));
+    Running { addr, stop: Some(stop), thread: Some(thread) }
+}
+
+impl Running {
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    pub fn join(mut self) -> Drained {
+        self.stop();
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// Says these bytes on a connection of their own, and reads one answer.
+    pub fn say(&self, bytes: impl AsRef<[u8]>) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(bytes.as_ref()).unwrap();
+        Answer::read(&mut stream).unwrap_or_else(|| panic!("no answer to {}", String::from_utf8_lossy(bytes.as_ref())))
+    }
+
+    pub fn request(&self, method: &str, target: &str, fields: &str, body: &str) -> Answer {
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let text = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{fields}{length}\r\n{body}", self.addr);
+        let mut stream = self.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        Answer::read_to(method, &mut stream).unwrap_or_else(|| panic!("no answer to {text}"))
+    }
+
+    pub fn get(&self, target: &str) -> Answer {
+        self.request("GET", target, "", "")
+    }
+
+    pub fn get_with(&self, target: &str, fields: &str) -> Answer {
+        self.request("GET", target, fields, "")
+    }
+
+    /// One number of `/-/metrics`.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/-/metrics").text();
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
+    /// Waits until it holds; a test that waits in vain fails.
+    pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        for _ in 0..1000 {
+            if holds(self) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("waited in vain: {what}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An answer as the client saw it.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
+    /// Whether the body came to its end as announced.
+    pub whole: bool,
+}
+
+impl Answer {
+    pub fn read(stream: &mut impl Read) -> Option<Self> {
+        Self::read_to("GET", stream)
+    }
+
+    pub fn read_to(method: &str, stream: &mut impl Read) -> Option<Self> {
+        let mut reader = OneByOne(stream);
+        loop {
+            let head = reader.head()?;
+            let text = String::from_utf8_lossy(&head).into_owned();
+            let status: u16 = text.split(' ').nth(1)?.parse().unwrap();
+            if (100..200).contains(&status) && status != 101 {
+                continue;
+            }
+            let mut answer = Self { status, head, body: Vec::new(), whole: true };
+            if method == "HEAD" || matches!(status, 204 | 304) {
+                return Some(answer);
+            }
+            if answer.field("transfer-encoding").is_some() {
+                answer.whole = reader.chunks(&mut answer.body).is_some();
+            } else if let Some(length) = answer.field("content-length") {
+                let length: usize = length.parse().unwrap();
+                answer.body = vec![0; length];
+                let got = reader.fill(&mut answer.body);
+                answer.body.truncate(got);
+                answer.whole = got == length;
+            } else {
+                answer.whole = reader.0.read_to_end(&mut answer.body).is_ok();
+            }
+            return Some(answer);
+        }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn all(&self, name: &str) -> Vec<Vec<u8>> {
+        self.head
+            .split(|byte| *byte == b'\n')
+            .skip(1)
+            .filter_map(|line| {
+                let at = line.iter().position(|byte| *byte == b':')?;
+                line[..at].eq_ignore_ascii_case(name.as_bytes()).then(|| line[at + 1..].trim_ascii().to_vec())
+            })
+            .collect()
+    }
+
+    pub fn field(&self, name: &str) -> Option<String> {
+        let all = self.all(name);
+        assert!(all.len() < 2, "{name} came {} times", all.len());
+        all.first().map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    pub fn cache(&self) -> String {
+        self.all("cache-status").last().map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+}
+
+/// Reads no further than it has to, so that what follows stays on the connection.
+struct OneByOne<'a, R>(&'a mut R);
+
+impl<R: Read> OneByOne<'_, R> {
+    fn byte(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        matches!(self.0.read(&mut byte), Ok(1)).then_some(byte[0])
+    }
+
+    fn head(&mut self) -> Option<Vec<u8>> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.byte()?);
+        }
+        Some(head)
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(self.byte()?);
+        }
+        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+
+    fn fill(&mut self, into: &mut [u8]) -> usize {
+        let mut got = 0;
+        while got < into.len() {
+            match self.0.read(&mut into[got..]) {
+                Ok(more) if more > 0 => got += more,
+                _ => break,
+            }
+        }
+        got
+    }
+
+    fn chunks(&mut self, body: &mut Vec<u8>) -> Option<()> {
+        loop {
+            let size = usize::from_str_radix(&self.line()?, 16).ok()?;
+            let mut chunk = vec![0; size];
+            let got = self.fill(&mut chunk);
+            body.extend_from_slice(&chunk[..got]);
+            if got < size {
+                return None;
+            }
+            self.line()?;
+            if size == 0 {
+                return Some(());
+            }
+        }
+    }
+}

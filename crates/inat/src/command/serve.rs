@@ -1,0 +1,114 @@
+//! `inat serve`: the session behind a local port.
+
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use inat_gateway::{Config, Gateway, Upstream, serve, signalled};
+use inat_sandbox::Sandbox;
+use inat_session::SessionBuilder;
+
+use crate::cli::{Options, ServeArgs};
+use crate::config::{self, Purpose};
+use crate::failure::Failure;
+use crate::show::{self, Screen, span};
+
+/// As good as for ever, and still a time a clock can add.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, screen: Screen) -> Result<(), Failure> {
+    // It has to live as long as the gateway that leads to it.
+    let sandbox = if options.server.sandbox { Some(sandbox()?) } else { None };
+    let mut builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen);
+    if !args.upstream.is_empty() {
+        builder = before_another_server(builder, matches, options);
+    }
+    let gateway_config = gateway_config(args, options, sandbox.as_ref())?;
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| Failure::files("no threads to serve with".to_owned(), error))?;
+    runtime.block_on(async {
+        let gateway = serve(gateway_config, builder).await.map_err(Failure::Gateway)?;
+        let mut told = pin!(signalled());
+        if is_over(told.as_mut()).await {
+            return Ok(());
+        }
+        announce(&gateway, screen);
+        let drained = gateway.run_until(told).await;
+        screen.say(&format!("stopped after {}", span(drained.took)));
+        Ok(())
+    })
+}
+
+/// Another server than iNaturalist: what it says of its bodies and of its load is between it and its clients, and it has no
+/// limits and no second tries but those that were asked for.
+fn before_another_server(builder: SessionBuilder, matches: &ArgMatches, options: &Options) -> SessionBuilder {
+    let is_said = |id: &str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
+    let paced =
+        ["rate", "per_second", "burst", "per_minute", "per_hour", "per_day", "per_month"].into_iter().any(is_said);
+    let builder = if paced { builder } else { builder.unlimited().max_delay(options.pace.max_wait.0) };
+    let builder = if is_said("retries") { builder } else { builder.max_retries(0) };
+    builder.check_json(false).limit_statuses([])
+}
+
+/// Starts to listen for signals, before anybody is told that it serves. True when there was one at once.
+async fn is_over(mut told: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|context| Poll::Ready(told.as_mut().poll(context).is_ready())).await
+}
+
+fn announce(gateway: &Gateway, screen: Screen) {
+    let cache = gateway
+        .session()
+        .cache()
+        .stats()
+        .map_or_else(|_| "no cache".to_owned(), |stats| format!("cache {}", show::size(stats.total_bytes)));
+    screen.say(&format!("serving at {} · {cache} · point any client here", gateway.addresses().join(", ")));
+}
+
+fn gateway_config(args: ServeArgs, options: &Options, sandbox: Option<&Sandbox>) -> Result<Config, Failure> {
+    let mut config = Config::default();
+    config.listen = args.listen;
+    if let Some(sandbox) = sandbox {
+        if !args.upstream.is_empty() {
+            return Err(Failure::usage(
+                "--sandbox and --upstream name two different servers",
+                Some("leave one of them out"),
+            ));
+        }
+        config.upstreams = Upstream::api(sandbox.url()).map_err(Failure::Gateway)?;
+    } else if !args.upstream.is_empty() {
+        config.upstreams = args.upstream.iter().map(|given| upstream(given)).collect::<Result<_, _>>()?;
+    }
+    config.allow_remote = args.allow_remote;
+    config.hosts = args.host;
+    config.max_body = args.max_body.0;
+    config.max_connections = args.max_connections;
+    config.max_waiting = args.max_waiting;
+    config.drain = args.drain.0.unwrap_or(YEAR);
+    // A client that is not answered asks again: without a bound it would wait twice.
+    config.max_wait = options.pace.max_wait.0.unwrap_or(config.max_wait);
+    Ok(config)
+}
+
+/// `URL`, or `/PREFIX=URL`.
+fn upstream(given: &str) -> Result<Upstream, Failure> {
+    let upstream = match given.split_once('=') {
+        Some((prefix, url)) if prefix.starts_with('/') => {
+            Upstream::origin(url).and_then(|upstream| upstream.under(prefix))
+        }
+        _ => Upstream::origin(given),
+    };
+    upstream.map_err(Failure::Gateway)
+}
+
+/// At the port a sandbox has by default, so that what is cached is found again; at any other when that is taken.
+fn sandbox() -> Result<Sandbox, Failure> {
+    let start = |port| {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Sandbox::start(inat_sandbox::Config { listen, ..inat_sandbox::Config::default() })
+    };
+    start(8018).or_else(|_| start(0)).map_err(|error| Failure::files("the sandbox does not start", error))
+}

@@ -1,0 +1,159 @@
+//! Exit codes say what to do next.
+
+use crate::home::{Home, finish, sandbox};
+
+#[test]
+fn each_ending_has_its_code() {
+    let table: &[(i32, &[&str])] = &[
+        (0, &["get", "taxa", "q==monarch"]),
+        (0, &["get", "taxa", "q==nothing-is-called-this"]),
+        (0, &["help", "exit-codes"]),
+        (0, &["--version"]),
+        (2, &["get"]),
+        (2, &["fetch", "taxa"]),
+        (2, &["get", "taxa", "--frobnicate"]),
+        (2, &["get", "taxa", "monarch"]),
+        (2, &["get", "taxa", "q=monarch"]),
+        (2, &["post", "observations", "a:={"]),
+        (2, &["post", "observations", "a[=1"]),
+        (2, &["get", "taxa", "rank==spezies"]),
+        (2, &["get", "observations", "page==0"]),
+        (2, &["get", "observations", "d1==someday"]),
+        (2, &["get", "observations", "--ids", "1,x"]),
+        (2, &["get", "observations", "--ids", ","]),
+        (2, &["get", "taxa", "Bad Header:x"]),
+        (2, &["request", "B AD", "taxa"]),
+        (2, &["get", "http://[::1"]),
+        (2, &["get", "https://example.org/elsewhere"]),
+        (2, &["get", "taxa", "--refresh", "--offline"]),
+        (2, &["get", "taxa", "--timeout", "soon"]),
+        (2, &["get", "taxa", "--rate", "50"]),
+        (2, &["get", "taxa", "--per-second", "-1"]),
+        (2, &["get", "taxa", "--per-second", "nan"]),
+        (2, &["get", "taxa", "--base-url", "http://127.0.0.1:1/"]),
+        (2, &["post", "observation_photos", "@/no/such/photo.jpg"]),
+        (3, &["get", "taxa", "--offline"]),
+        (4, &["get", "http://sandbox.inat.localhost/__sandbox/status/422"]),
+        (4, &["get", "taxa", "X-Sandbox-Fault:blocked"]),
+        (5, &["get", "taxa", "X-Sandbox-Fault:503", "--retries", "0"]),
+        (6, &["get", "taxa", "X-Sandbox-Fault:reset", "--retries", "0"]),
+        (6, &["get", "taxa", "X-Sandbox-Fault:slow=20000", "--retries", "0", "--timeout", "200ms"]),
+        (6, &["get", "taxa", "X-Sandbox-Fault:slow=20000", "--deadline", "200ms"]),
+        (7, &["get", "users/me"]),
+        (8, &["get", "taxa", "X-Sandbox-Fault:429=3600"]),
+        (8, &["get", "taxa", "X-Sandbox-Fault:429=60", "--max-wait", "1s"]),
+        (9, &["get", "taxa", "X-Sandbox-Fault:cut-body", "--retries", "0"]),
+        (9, &["get", "taxa", "X-Sandbox-Fault:cut-length", "--retries", "0"]),
+        (11, &["get", "taxa", "q==nothing-is-called-this", "--fail-empty"]),
+    ];
+    for (code, words) in table {
+        let run = Home::new().command(words).env("INAT_SANDBOX", "1").output().unwrap();
+        let text = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(*code), "{words:?}: {text}");
+        if !matches!(code, 0 | 11) {
+            assert!(text.contains("error:"), "{words:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn nobody_listens() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/v1/");
+    let run = Home::new().run(&["get", "taxa", "--base-url", &url, "--retries", "0"]);
+    assert_eq!(run.code, 6, "{run:?}");
+    assert!(run.err.contains("hint: ") && run.err.contains("--offline"), "{}", run.err);
+}
+
+#[test]
+fn an_error_says_what_where_and_what_next() {
+    let home = Home::new();
+    let run = home.sandboxed(&["get", "users/me"]);
+    assert_eq!(run.json()["status"], 401, "the body of an error is data");
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert!(lines[0].starts_with("error: the server answered 401"), "{lines:?}");
+    assert!(
+        lines[1].starts_with("  at answer, GET http://sandbox.inat.localhost/v1/users/me, after 1 try"),
+        "{lines:?}"
+    );
+    assert!(lines[2].starts_with("hint: ") && lines[2].contains("INAT_TOKEN"), "{lines:?}");
+}
+
+#[test]
+fn offline_points_to_what_is_there() {
+    let home = Home::new();
+    home.sandboxed(&["get", "taxa", "q==monarch"]).ok();
+    let run = home.sandboxed(&["get", "taxa", "q==danaus", "--offline"]);
+    assert_eq!(run.code, 3);
+    assert!(run.err.contains("1 similar answer is cached"), "{}", run.err);
+    let pattern = run.err.split('"').nth(1).unwrap();
+    assert_eq!(home.run(&["cache", "ls", pattern]).ok().out.lines().count(), 1);
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    use std::process::{Command, Stdio};
+
+    let sandbox = sandbox();
+    let home = Home::new();
+    let url = format!("{}/__sandbox/json/3000000", sandbox.url());
+    for layout in ["--raw", "--pretty", "--stream"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_inat"))
+            .env_clear()
+            .env("INAT_HOME", home.path())
+            .args(["get", &url, layout, "X-Sandbox-Fault:slow=100"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{layout} {output:?}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("error"), "{layout} {output:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_130_and_leaves_nothing_half_done() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let sandbox = sandbox();
+    let home = Home::new();
+    let child = Command::new(env!("CARGO_BIN_EXE_inat"))
+        .env_clear()
+        .env("INAT_HOME", home.path())
+        .current_dir(home.path())
+        .args(["get", &format!("{}/v1/taxa", sandbox.url()), "X-Sandbox-Fault:slow=60000", "-o", "taxa.json"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(sandbox.wait_for("/v1/taxa", 1, Duration::from_secs(30)));
+    assert!(home.names().iter().any(|name| name.ends_with(".part")));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    assert!(!home.names().iter().any(|name| name.ends_with(".part") || name == "taxa.json"), "{:?}", home.names());
+}
+
+#[test]
+fn the_topics() {
+    let home = Home::new();
+    assert!(home.run(&["help", "exit-codes"]).ok().out.contains("130  interrupted"));
+    assert!(home.run(&["exit-codes"]).ok().out.contains("--fail-empty"));
+    assert!(home.run(&["help", "items"]).ok().out.contains("observation[species_guess]=Monarch"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(home.run(&["completions", shell]).ok().out.contains("force-refresh"), "{shell}");
+    }
+    assert!(home.run(&["man"]).ok().out.contains(".TH inat"));
+    home.run(&["man", "--to", "."]).ok();
+    assert!(home.names().iter().any(|name| name == "inat-get.1"), "{:?}", home.names());
+}
+
+#[test]
+fn the_help_of_a_request() {
+    let home = Home::new();
+    let run = finish(home.command(&["get", "-h"]).env("INAT_MAX_STALE", "77d"));
+    assert!(!run.out.contains("77d"), "help shows no values of the environment");
+    insta::assert_snapshot!(home.run(&["get", "-h"]).ok().out);
+}

@@ -1,0 +1,79 @@
+//! `inat serve`: the same session for other programs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::home::{Home, sandbox};
+
+/// A gateway that is told to end when the test does.
+struct Gateway {
+    child: Child,
+    url: String,
+}
+
+impl Gateway {
+    fn start(home: &Home, words: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_inat"))
+            .env_clear()
+            .env("INAT_HOME", home.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(words)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("{line}"));
+        Self { url: url.to_owned(), child }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn one_cache_for_everybody() {
+    let (served, home, sandbox) = (Home::new(), Home::new(), sandbox());
+    let gateway = Gateway::start(&served, &["--upstream", sandbox.url(), "--no-limit"]);
+    let base = format!("{}/v1/", gateway.url);
+    for expected in ["cache-status: inat; fwd=miss", "cache-status: inat; hit"] {
+        let run = home.run(&["get", "taxa/48662", "--base-url", &base, "--cache-for", "off", "-vv"]).ok();
+        assert!(run.err.contains(expected), "{expected}: {}", run.err);
+    }
+    assert_eq!(sandbox.count("/v1/taxa"), 1);
+    assert_eq!(served.run(&["cache", "ls", "taxa"]).ok().out.lines().count(), 1);
+}
+
+#[test]
+fn what_is_refused() {
+    let home = Home::new();
+    for words in [
+        &["serve", "--listen", "0.0.0.0:0"][..],
+        &["serve", "--listen", "8017"],
+        &["serve", "--listen", "127.0.0.1:0", "--upstream", "ftp://h.org/"],
+        &["serve", "--listen", "127.0.0.1:0", "--upstream", "http://h.org/", "--sandbox"],
+        &["serve", "--listen", "127.0.0.1:0", "--per-second", "-1"],
+    ] {
+        assert_eq!(home.run(words).code, 2, "{words:?}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let run = home.run(&["serve", "--listen", &taken.local_addr().unwrap().to_string()]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("hint: another program listens there"), "{}", run.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_in_order() {
+    let (served, sandbox) = (Home::new(), sandbox());
+    for signal in ["-TERM", "-INT"] {
+        let mut gateway = Gateway::start(&served, &["--upstream", sandbox.url()]);
+        let told = Command::new("kill").args([signal, &gateway.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        assert_eq!(gateway.child.wait().unwrap().code(), Some(0), "{signal}");
+    }
+}
