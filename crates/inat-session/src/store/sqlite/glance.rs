@@ -91,3 +91,69 @@ fn is_deleted(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.metadata().is_ok_and(|file| file.nlink() == 0)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn database() -> (tempfile::TempDir, std::path::PathBuf, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.db");
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();
+        (folder, path, conn)
+    }
+
+    #[test]
+    fn a_commit_of_anybody_is_noticed_and_nothing_else() {
+        let (_folder, path, ours) = database();
+        let other = Connection::open(&path).unwrap();
+        let glance = Glance::default();
+        glance.learn(&path, glance.look().0);
+        assert!(!glance.look().1, "nothing was asked under what the header says");
+        for writer in [&ours, &other] {
+            glance.learn(&path, glance.look().0);
+            assert!(glance.look().1);
+            assert_eq!(ours.query_row("SELECT COUNT(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap() & 1, 0);
+            assert!(glance.look().1, "reading changes nothing");
+            writer.execute_batch("BEGIN; INSERT INTO t VALUES (1), (2)").unwrap();
+            assert!(glance.look().1, "nor does what is not committed");
+            writer.execute_batch("COMMIT").unwrap();
+            assert!(!glance.look().1);
+        }
+        glance.learn(&path, glance.look().0);
+        // The log starts again from its beginning, with other marks.
+        other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (3)").unwrap();
+        assert!(!glance.look().1);
+    }
+
+    #[test]
+    fn a_file_without_a_log_is_never_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        let glance = Glance::default();
+        glance.learn(&path, glance.look().0);
+        assert_eq!(glance.look(), (None, false));
+    }
+
+    #[test]
+    fn one_descriptor_serves_all_and_is_never_closed_under_them() {
+        let (_folder, path, conn) = database();
+        let (one, two) = (Glance::default(), Glance::default());
+        one.learn(&path, None);
+        two.learn(&path, None);
+        let index = |glance: &Glance| glance.0.read().unwrap().index.clone().unwrap();
+        assert!(Arc::ptr_eq(&index(&one), &index(&two)));
+        drop((one, two));
+        let is_open = || {
+            let index = std::fs::metadata(beside(&path, "-shm")).map(|file| Inode::of(&file)).ok();
+            OPEN.lock().unwrap().iter().any(|(inode, _)| Some(*inode) == index)
+        };
+        assert!(is_open());
+        drop(conn);
+        assert!(!beside(&path, "-shm").exists());
+    }
+}
