@@ -29,3 +29,7 @@ sizes:
 fuzz:
     cargo +nightly fuzz run cache_policy -- -max_total_time=60
     cargo +nightly fuzz run prepare -- -max_total_time=60
+
+# ours beside its yardsticks, as a Markdown table; about five minutes, best on an idle machine (`just bench tier sqlite` for some)
+bench *arguments:
+    cargo run --release --manifest-path benches/Cargo.toml -- {{arguments}}
