@@ -24,7 +24,7 @@ pub(super) fn assemble(
 ) -> Result<HeaderMap, Error> {
     let mut problems = Vec::new();
     let builtin = [("Accept", "application/json"), ("User-Agent", defaults.user_agent.as_str())];
-    let builtin = parsed(builtin, &mut problems);
+    let builtin = if defaults.plain { HeaderMap::new() } else { parsed(builtin, &mut problems) };
     let session = parsed(defaults.headers.iter().map(pair), &mut problems);
     let own = parsed(request.headers.iter().map(pair), &mut problems);
     if !problems.is_empty() {
