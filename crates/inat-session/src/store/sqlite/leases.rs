@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::open::beside;
-use crate::{Clock, Timestamp};
 use crate::cache::Key;
 use crate::store::lease::{Lease, binds};
+use crate::{Clock, Timestamp};
 
 /// Rows of places; the key says which one.
 const ROWS: u64 = 256;
