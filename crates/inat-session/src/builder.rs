@@ -271,7 +271,7 @@ impl SessionBuilder {
             user_agent,
             token: self.token.clone(),
             headers: self.headers.clone(),
-            credentials_whole: self.plain,
+            plain: self.plain,
             ..Defaults::default()
         }
     }

@@ -1044,3 +1044,34 @@ async fn row_56_eight_misses_are_one_request() {
     let used: u64 = inat.budget().unwrap()[0].windows.iter().map(|window| window.used).max().unwrap();
     assert_eq!(used, 1);
 }
+
+/// The table is kept honest: every test it names is there.
+#[test]
+fn the_table_names_tests_that_exist() {
+    let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(home.join("../../docs/parity.md")).unwrap();
+    let mut sources = std::collections::HashMap::new();
+    for (folder, module) in [("tests", None), ("tests/path", None), ("src/prepare", Some("prepare"))] {
+        for file in std::fs::read_dir(home.join(folder)).unwrap() {
+            let path = file.unwrap().path();
+            if let (Some("rs"), Some(stem)) = (path.extension().and_then(|e| e.to_str()), path.file_stem()) {
+                let name = module.map_or_else(|| stem.to_string_lossy().into_owned(), str::to_owned);
+                sources.entry(name).or_insert_with(String::new).push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut named = std::collections::HashSet::new();
+    for word in table.split('`').skip(1).step_by(2) {
+        let (module, start) = match word.split_once("::") {
+            _ if word.starts_with("row_") && word[4..].parse::<u8>().is_ok() => ("parity", format!("fn {word}_")),
+            Some((module, name)) if sources.contains_key(module) && name != "…" => (module, format!("fn {name}(")),
+            _ => continue,
+        };
+        assert!(sources[module].contains(&start), "{word}");
+        named.insert(word);
+    }
+    assert!(named.len() > 100, "{}", named.len());
+    for row in 1..=56 {
+        assert!(sources["parity"].contains(&format!("fn row_{row:02}_")), "row {row}");
+    }
+}

@@ -21,8 +21,9 @@ pub(crate) struct Defaults {
     pub(crate) headers: Vec<(String, String)>,
     /// The zone of days and times that name none.
     pub(crate) zone: TimeZone,
-    /// Takes credentials whole, instead of trusting the owner a JWT names. A program that serves others has to.
-    pub(crate) credentials_whole: bool,
+    /// For a program that serves others: adds no fields of its own, and takes credentials whole instead of trusting the owner a
+    /// JWT names.
+    pub(crate) plain: bool,
     /// What `user_agent` and `headers` make, and what is wrong with them.
     pub(crate) fields: OnceLock<(HeaderMap, Vec<String>)>,
 }
@@ -47,7 +48,7 @@ impl Default for Defaults {
             token: None,
             headers: Vec::new(),
             zone: TimeZone::system(),
-            credentials_whole: false,
+            plain: false,
             fields: OnceLock::new(),
         }
     }

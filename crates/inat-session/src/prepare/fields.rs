@@ -53,7 +53,7 @@ pub(super) fn assemble(
 fn shared(defaults: &Defaults) -> (HeaderMap, Vec<String>) {
     let mut problems = Vec::new();
     let builtin = [("Accept", "application/json"), ("User-Agent", defaults.user_agent.as_str())];
-    let mut shared = parsed(builtin, &mut problems);
+    let mut shared = if defaults.plain { HeaderMap::new() } else { parsed(builtin, &mut problems) };
     replace(&mut shared, &parsed(defaults.headers.iter().map(pair), &mut problems));
     (shared, problems)
 }

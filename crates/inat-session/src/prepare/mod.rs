@@ -152,7 +152,7 @@ fn assemble(
     }
     let body = body::encode(&request.body)?;
     let headers = fields::assemble(request, defaults, &url, basic, &body.content_type)?;
-    let identity = if defaults.credentials_whole { whole_identity_of(&headers) } else { identity_of(&headers) };
+    let identity = if defaults.plain { whole_identity_of(&headers) } else { identity_of(&headers) };
     Ok(Prepared { method, url, headers, payload: body.payload, identity, options, target: None })
 }
 

@@ -166,12 +166,12 @@ fn credentials_have_an_order() {
 }
 
 #[test]
-fn a_gateway_takes_credentials_whole() {
+fn a_gateway_takes_plain() {
     let jwt = |signature: &str| {
         let claims = data_encoding::BASE64URL_NOPAD.encode(b"{\"user_id\":7}");
         Request::get("taxa").header("Authorization", format!("Bearer eyJ.{claims}.{signature}"))
     };
-    let gateway = Defaults { credentials_whole: true, ..defaults() };
+    let gateway = Defaults { plain: true, ..defaults() };
     let whole = |request: &Request| prepare(request, &gateway).unwrap().identity;
     assert_eq!(ready(&jwt("a")).identity, ready(&jwt("b")).identity);
     assert_ne!(whole(&jwt("a")), whole(&jwt("b")));

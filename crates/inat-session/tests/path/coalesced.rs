@@ -247,7 +247,8 @@ async fn a_refresh_that_fails_is_tried_again_at_the_next_use() {
     clock.advance(secs(20));
     let start = std::time::Instant::now();
     while stub.count() < 3 {
-        assert!(matches!(inat.get(TAXA).await.unwrap().origin(), Origin::Stale { .. }));
+        let answer = inat.get(TAXA).await.unwrap();
+        assert!(matches!(answer.origin(), Origin::Stale { .. }) || stub.count() == 3, "{:?}", answer.origin());
         assert!(start.elapsed() < secs(30));
         tokio::task::yield_now().await;
     }
@@ -282,14 +283,15 @@ fn four_processes_are_one_request() {
     for actor in &mut actors {
         actor.say("go");
     }
-    let mut attempts = 0;
+    let mut costs = Vec::new();
     for actor in &mut actors {
         let told = actor.told();
         let (body, cost) = told.rsplit_once(' ').unwrap();
         assert_eq!(body, "{\"results\":[\"one\"]}");
-        attempts += cost.parse::<u32>().unwrap();
+        costs.push(cost.parse::<u32>().unwrap());
     }
-    assert_eq!((sandbox.count("/v1/taxa/cold"), attempts), (1, 1));
+    costs.sort_unstable();
+    assert_eq!((sandbox.count("/v1/taxa/cold"), costs), (1, vec![0, 0, 0, 1]));
     actors.into_iter().for_each(Actor::ends_well);
 }
 

@@ -7,6 +7,7 @@ mod cached;
 mod certified;
 mod closed;
 mod coalesced;
+mod configured;
 mod masked;
 mod paced;
 mod redirected;

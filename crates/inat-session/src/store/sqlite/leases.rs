@@ -10,12 +10,13 @@
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::fault::Fault;
 use super::open::beside;
-use crate::Timestamp;
 use crate::cache::Key;
 use crate::store::lease::{Lease, binds};
+use crate::{Clock, Timestamp};
 
 /// Rows of places; the key says which one.
 const ROWS: u64 = 256;
@@ -24,8 +25,12 @@ const PLACES: usize = 8;
 /// A place: key, holder, end.
 const PLACE: usize = 32 + 8 + 8;
 const ROW: usize = PLACES * PLACE;
-/// The lock is held for a few microseconds. Who cannot get it after so many tries does without: its holder was stopped.
-const TRIES: u32 = 200;
+/// The lock is held for a few microseconds, unless the system takes the processor from its holder meanwhile.
+const AT_ONCE: u32 = 100;
+/// After that the tries are this far apart.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Who cannot get it after so many of these does without: its holder was stopped.
+const PAUSES: u32 = 100;
 
 /// The file, opened when it is first needed.
 #[derive(Debug, Default)]
@@ -179,10 +184,11 @@ struct Held<'a>(&'a File);
 
 impl<'a> Held<'a> {
     fn wait_for(file: &'a File) -> Result<Option<Self>, Fault> {
-        for _ in 0..TRIES {
+        for tried in 0..AT_ONCE + PAUSES {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self(file))),
-                Err(std::fs::TryLockError::WouldBlock) => std::thread::yield_now(),
+                Err(std::fs::TryLockError::WouldBlock) if tried < AT_ONCE => std::thread::yield_now(),
+                Err(std::fs::TryLockError::WouldBlock) => Clock::system().pause(PAUSE),
                 Err(std::fs::TryLockError::Error(error)) => return Err(io(error)),
             }
         }
