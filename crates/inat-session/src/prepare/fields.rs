@@ -153,7 +153,9 @@ fn tidy(mut headers: HeaderMap, url: &Url, content_type: &ContentType) -> Result
         [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH];
     // There is hardly ever any of them, and a few names are compared faster than eight are looked up.
     if headers.keys().any(|name| written_elsewhere.contains(name)) {
-        written_elsewhere.iter().for_each(|name| _ = headers.remove(name));
+        for name in &written_elsewhere {
+            headers.remove(name);
+        }
     }
     if let Some(host) = headers.remove(HOST) {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];

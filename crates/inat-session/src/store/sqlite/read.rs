@@ -135,9 +135,11 @@ impl SqliteStore {
             if is_known && !has_glanced_enough {
                 return Ok(Some(self.epoch.load(Ordering::Acquire)));
             }
-            let pulse = database.read(self, |reader| match has_glanced_enough && has_moved(&reader.conn) {
-                true => Err(Fault::Moved),
-                false => self.ask_for_pulse(reader),
+            let pulse = database.read(self, |reader| {
+                if has_glanced_enough && has_moved(&reader.conn) {
+                    return Err(Fault::Moved);
+                }
+                self.ask_for_pulse(reader)
             })?;
             // What the header said before SQLite was asked: a commit in between is noticed the next time.
             database.glance.learn(&self.path, header);
