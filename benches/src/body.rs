@@ -1,5 +1,5 @@
-//! Bodies in the shape of the API's answers, generated: nobody's observations are kept here. They compress about as well as
-//! recorded ones.
+//! Bodies in the shape of the API's answers, generated: nobody's observations are kept here. They repeat themselves as recorded
+//! ones do, taxa, users and all in every identification, so that they compress about as well: a medium one to an eighth.
 
 use fastrand::Rng;
 
@@ -26,14 +26,17 @@ pub fn json(len: usize) -> String {
     let mut rng = Rng::with_seed(48_662);
     let mut text = String::from("{\"total_results\":31415,\"page\":1,\"per_page\":200,\"results\":[");
     let mut separator = "";
-    loop {
-        let one = observation(&mut rng);
-        if text.len() + one.len() + 64 > len {
-            break;
+    // Whole observations as long as they fit, then what is smaller.
+    for record in [observation, taxon] {
+        loop {
+            let one = record(&mut rng);
+            if text.len() + one.len() + 64 > len {
+                break;
+            }
+            text += separator;
+            text += &one;
+            separator = ",";
         }
-        text += separator;
-        text += &one;
-        separator = ",";
     }
     text += "],\"remark\":\"";
     while text.len() + TAIL.len() < len {
@@ -55,35 +58,66 @@ fn words(rng: &mut Rng, count: usize) -> String {
 }
 
 fn observation(rng: &mut Rng) -> String {
-    let (id, taxon, user) = (rng.u32(100_000_000..300_000_000), rng.u32(40_000..60_000), rng.u32(1..9_000_000));
-    let uuid = format!(
-        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
-        rng.u32(..),
-        rng.u16(..),
-        rng.u16(..4096),
-        rng.u16(..4096),
-        rng.u64(..1 << 48)
-    );
+    let id = rng.u32(100_000_000..300_000_000);
     let (day, hour, minute) = (rng.u8(1..29), rng.u8(5..22), rng.u8(0..60));
     let when = format!("2026-06-{day:02}T{hour:02}:{minute:02}:00+02:00");
     let (latitude, longitude) = (rng.f64() * 180.0 - 90.0, rng.f64() * 360.0 - 180.0);
-    let (login, place, remark) = (words(rng, 2).replace(' ', "_"), words(rng, 3), words(rng, 12));
-    let photos: Vec<String> = (0..rng.u8(1..4)).map(|_| photo(rng)).collect();
+    let (place, remark, uuid) = (words(rng, 3), words(rng, 8), uuid(rng));
+    let (taxon, observer) = (taxon(rng), user(rng));
+    let photos: Vec<String> = (0..rng.u8(1..3)).map(|_| photo(rng)).collect();
+    let identifications: Vec<String> = (0..rng.u8(2..5)).map(|_| identification(rng, &taxon, &when)).collect();
     format!(
         "{{\"id\":{id},\"uuid\":\"{uuid}\",\"quality_grade\":\"research\",\"captive\":false,\"obscured\":false,\
-         \"observed_on\":\"2026-06-{day:02}\",\"time_observed_at\":\"{when}\",\"created_at\":\"{when}\",\"updated_at\":\"{when}\",\
-         \"observed_on_details\":{{\"date\":\"2026-06-{day:02}\",\"day\":{day},\"month\":6,\"year\":2026,\"hour\":{hour},\"week\":25}},\
+         \"observed_on\":\"2026-06-{day:02}\",\"time_observed_at\":\"{when}\",\"created_at\":\"{when}\",\
+         \"observed_on_details\":{{\"date\":\"2026-06-{day:02}\",\"day\":{day},\"month\":6,\"year\":2026,\"hour\":{hour}}},\
          \"place_guess\":\"{place}\",\"location\":\"{latitude:.7},{longitude:.7}\",\"positional_accuracy\":{hour},\
          \"geojson\":{{\"type\":\"Point\",\"coordinates\":[{longitude:.7},{latitude:.7}]}},\
-         \"description\":\"{remark}\",\"license_code\":\"cc-by-nc\",\"identifications_count\":2,\"comments_count\":0,\
-         \"taxon\":{{\"id\":{taxon},\"name\":\"Danaus plexippus\",\"rank\":\"species\",\"rank_level\":10,\
-         \"iconic_taxon_name\":\"Insecta\",\"ancestor_ids\":[48460,1,47120,372739,47158,184884,47157,47224,47922,61244,{taxon}],\
-         \"preferred_common_name\":\"Monarch\",\"observations_count\":390512,\"is_active\":true,\"extinct\":false,\
-         \"wikipedia_url\":\"https://en.wikipedia.org/wiki/Monarch_butterfly\"}},\
-         \"user\":{{\"id\":{user},\"login\":\"{login}\",\"spam\":false,\"suspended\":false,\
-         \"icon\":\"https://static.inaturalist.org/attachments/users/icons/{user}/thumb.jpg\"}},\
-         \"photos\":[{}]}}",
-        photos.join(",")
+         \"description\":\"{remark}\",\"license_code\":\"cc-by-nc\",\"comments_count\":0,\
+         \"taxon\":{taxon},\"user\":{observer},\"photos\":[{}],\"identifications\":[{}]}}",
+        photos.join(","),
+        identifications.join(",")
+    )
+}
+
+fn uuid(rng: &mut Rng) -> String {
+    format!("{:08x}-{:04x}-4a21-a{:03x}-{:012x}", rng.u32(..), rng.u16(..), rng.u16(..4096), rng.u64(..1 << 48))
+}
+
+fn identification(rng: &mut Rng, taxon: &str, when: &str) -> String {
+    let (id, uuid, user) = (rng.u32(200_000_000..700_000_000), uuid(rng), user(rng));
+    format!(
+        "{{\"id\":{id},\"uuid\":\"{uuid}\",\"created_at\":\"{when}\",\"category\":\"supporting\",\"current\":true,\
+         \"own_observation\":false,\"vision\":false,\"disagreement\":false,\"body\":null,\"user\":{user},\"taxon\":{taxon}}}"
+    )
+}
+
+fn taxon(rng: &mut Rng) -> String {
+    const NAMES: [(&str, &str); 4] = [
+        ("Danaus plexippus", "Monarch"),
+        ("Danaus gilippus", "Queen"),
+        ("Limenitis archippus", "Viceroy"),
+        ("Vanessa cardui", "Painted Lady"),
+    ];
+    let at = rng.usize(..NAMES.len());
+    let ((name, common), id) = (NAMES[at], 48_662 + at);
+    format!(
+        "{{\"id\":{id},\"name\":\"{name}\",\"rank\":\"species\",\"rank_level\":10,\"iconic_taxon_name\":\"Insecta\",\
+         \"ancestry\":\"48460/1/47120/372739/47158/184884/47157/47224/47922/61244\",\
+         \"ancestor_ids\":[48460,1,47120,372739,47158,184884,47157,47224,47922,61244,{id}],\
+         \"preferred_common_name\":\"{common}\",\"observations_count\":390512,\"is_active\":true,\"extinct\":false,\
+         \"default_photo\":{{\"id\":{id},\"license_code\":\"cc-by\",\
+         \"attribution\":\"(c) somebody, some rights reserved (CC BY)\",\
+         \"square_url\":\"https://inaturalist-open-data.s3.amazonaws.com/photos/{id}/square.jpg\",\
+         \"medium_url\":\"https://inaturalist-open-data.s3.amazonaws.com/photos/{id}/medium.jpg\"}},\
+         \"wikipedia_url\":\"https://en.wikipedia.org/wiki/{common}\"}}"
+    )
+}
+
+fn user(rng: &mut Rng) -> String {
+    let (id, login) = (rng.u32(1..9_000_000), words(rng, 2).replace(' ', "_"));
+    format!(
+        "{{\"id\":{id},\"login\":\"{login}\",\"spam\":false,\"suspended\":false,\"orcid\":null,\
+         \"icon\":\"https://static.inaturalist.org/attachments/users/icons/{id}/thumb.jpg\",\"roles\":[]}}"
     )
 }
 
@@ -91,7 +125,7 @@ fn photo(rng: &mut Rng) -> String {
     let id = rng.u32(100_000_000..500_000_000);
     format!(
         "{{\"id\":{id},\"license_code\":\"cc-by-nc\",\"attribution\":\"(c) somebody, some rights reserved (CC BY-NC)\",\
-         \"original_dimensions\":{{\"width\":2048,\"height\":1536}},\
-         \"url\":\"https://inaturalist-open-data.s3.amazonaws.com/photos/{id}/square.jpeg\",\"flags\":[],\"moderator_actions\":[]}}"
+         \"original_dimensions\":{{\"width\":2048,\"height\":1536}},\"flags\":[],\
+         \"url\":\"https://inaturalist-open-data.s3.amazonaws.com/photos/{id}/square.jpeg\"}}"
     )
 }

@@ -13,6 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use inat_gateway::{Config, Upstream, faithful, serve};
+use inat_session::Session;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -162,11 +164,23 @@ impl Drop for Nginx {
     }
 }
 
-/// The role: the gateway, with its cache in a file and no limits. Prints its port.
+/// The role: the gateway, with its cache in a file, lifetimes as the server says, and no limits. Prints its port.
 pub fn gateway(arguments: &[String]) -> Fallible<()> {
-    let [_upstream, _file] = arguments else { return Err("upstream and file are missing".into()) };
+    let [upstream, file] = arguments else { return Err("upstream and file are missing".into()) };
     child::end_with_parent();
-    Err("there is no gateway yet".into())
+    let mut config = Config::default();
+    config.listen = vec!["127.0.0.1:0".parse()?];
+    config.upstreams = vec![Upstream::origin(&format!("http://{upstream}"))?];
+    let session = faithful(Session::builder().cache_file(file)).headers_only().unlimited();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let gateway = serve(config, session).await?;
+        let address = gateway.addresses().first().cloned().ok_or("it listens nowhere")?;
+        let port = address.rsplit_once(':').ok_or("an address without a port")?.1;
+        println!("{}", port.trim_end_matches('/'));
+        gateway.run_until(std::future::pending()).await;
+        Ok(())
+    })
 }
 
 type Passed = BoxBody<Bytes, hyper::Error>;

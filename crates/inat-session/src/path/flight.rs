@@ -14,7 +14,7 @@ use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
 use crate::session::Core;
-use crate::{Error, Freshness, Kind};
+use crate::{Error, Freshness, Kind, Options};
 
 /// How long a lease holds without being renewed: how long others wait for a process that was killed.
 const LEASE: Duration = Duration::from_secs(5);
@@ -94,7 +94,9 @@ fn twin(key: &Key, prepared: &Prepared) -> Twin {
     for (name, value) in &prepared.headers {
         hasher.update(name.as_str().as_bytes()).update(&[0]).update(value.as_bytes()).update(&[0]);
     }
-    hasher.update(format!("{:?}", prepared.options).as_bytes());
+    if prepared.options != Options::default() {
+        hasher.update(format!("{:?}", prepared.options).as_bytes());
+    }
     Twin(*hasher.finalize().as_bytes())
 }
 

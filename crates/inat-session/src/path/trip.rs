@@ -149,8 +149,9 @@ impl Trip {
         let attempt = self.attempts;
         self.listener()
             .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));
-        let exchange =
-            self.exchange(prepared, Outgoing { request, timeouts: limits, verify: prepared.options.verify }, headers);
+        let url = prepared.target.is_none().then(|| prepared.url.clone());
+        let outgoing = Outgoing { request, timeouts: limits, verify: prepared.options.verify, url };
+        let exchange = self.exchange(prepared, outgoing, headers);
         let reply = match self.left(prepared) {
             None => exchange.await?,
             Some(left) => tokio::select! {

@@ -1,5 +1,8 @@
 //! What a session gives to every request.
 
+use std::sync::OnceLock;
+
+use http::HeaderMap;
 use jiff::tz::TimeZone;
 use url::Url;
 
@@ -20,6 +23,8 @@ pub(crate) struct Defaults {
     pub(crate) zone: TimeZone,
     /// Takes credentials whole, instead of trusting the owner a JWT names. A program that serves others has to.
     pub(crate) credentials_whole: bool,
+    /// What `user_agent` and `headers` make, and what is wrong with them.
+    pub(crate) fields: OnceLock<(HeaderMap, Vec<String>)>,
 }
 
 impl Defaults {
@@ -43,6 +48,7 @@ impl Default for Defaults {
             headers: Vec::new(),
             zone: TimeZone::system(),
             credentials_whole: false,
+            fields: OnceLock::new(),
         }
     }
 }

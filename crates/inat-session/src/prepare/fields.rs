@@ -22,10 +22,8 @@ pub(super) fn assemble(
     basic: Option<HeaderValue>,
     content_type: &ContentType,
 ) -> Result<HeaderMap, Error> {
-    let mut problems = Vec::new();
-    let builtin = [("Accept", "application/json"), ("User-Agent", defaults.user_agent.as_str())];
-    let builtin = parsed(builtin, &mut problems);
-    let session = parsed(defaults.headers.iter().map(pair), &mut problems);
+    let (shared, wrong) = defaults.fields.get_or_init(|| shared(defaults));
+    let mut problems = wrong.clone();
     let own = parsed(request.headers.iter().map(pair), &mut problems);
     if !problems.is_empty() {
         let error = Error::invalid(problems.join("; "));
@@ -36,8 +34,7 @@ pub(super) fn assemble(
     }
 
     let trusted = hosts::may_carry_token(url, &defaults.base);
-    let mut headers = builtin;
-    replace(&mut headers, &session);
+    let mut headers = shared.clone();
     if !trusted {
         headers.remove(AUTHORIZATION);
         headers.remove(COOKIE);
@@ -50,6 +47,15 @@ pub(super) fn assemble(
     }
     replace(&mut headers, &own);
     tidy(headers, url, content_type)
+}
+
+/// The fields of every request, and what is wrong with them: worked out once for a session.
+fn shared(defaults: &Defaults) -> (HeaderMap, Vec<String>) {
+    let mut problems = Vec::new();
+    let builtin = [("Accept", "application/json"), ("User-Agent", defaults.user_agent.as_str())];
+    let mut shared = parsed(builtin, &mut problems);
+    replace(&mut shared, &parsed(defaults.headers.iter().map(pair), &mut problems));
+    (shared, problems)
 }
 
 fn pair((name, value): &(String, String)) -> (&str, &str) {
@@ -143,8 +149,11 @@ fn untrusted(url: &Url) -> Error {
 fn tidy(mut headers: HeaderMap, url: &Url, content_type: &ContentType) -> Result<HeaderMap, Error> {
     const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH] {
-        headers.remove(name);
+    let written_elsewhere =
+        [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH];
+    // There is hardly ever any of them, and a few names are compared faster than eight are looked up.
+    if headers.keys().any(|name| written_elsewhere.contains(name)) {
+        written_elsewhere.iter().for_each(|name| _ = headers.remove(name));
     }
     if let Some(host) = headers.remove(HOST) {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];

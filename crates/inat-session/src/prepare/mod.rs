@@ -123,9 +123,12 @@ pub enum Payload {
 pub(crate) fn prepare(request: &Request, defaults: &Defaults) -> Result<Prepared, Error> {
     let method = method(&request.method)?;
     let resolved = url::resolve(&request.target, &defaults.base)?;
-    let masked = mask_url(&resolved.url);
-    let name = method.to_string();
-    assemble(request, defaults, method, resolved).map_err(|error| error.about(&name, masked))
+    assemble(request, defaults, method.clone(), resolved).map_err(|error| {
+        // What was resolved is gone by now. Doing it again is for the few that fail, masking would be for all.
+        let url =
+            url::resolve(&request.target, &defaults.base).map_or_else(|_| String::new(), |again| mask_url(&again.url));
+        error.about(method.as_str(), url)
+    })
 }
 
 fn assemble(

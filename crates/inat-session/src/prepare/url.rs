@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Position, Url};
 
 use crate::path::Stage;
 use crate::secret::mask_text;
@@ -70,19 +70,15 @@ fn below(base: &Url, target: &str) -> Result<String, Error> {
     }
     let target = target.strip_prefix('/').unwrap_or(target);
     let first = target.split(['/', '?', '#']).next().unwrap_or_default();
-    let mut root = base.clone();
-    root.set_query(None);
-    root.set_fragment(None);
-    let mut path = root.path().trim_matches('/').to_owned();
+    let mut path = base.path().trim_matches('/');
     if is_version(first) {
-        let (parent, last) = path.rsplit_once('/').unwrap_or(("", &path));
+        let (parent, last) = path.rsplit_once('/').unwrap_or(("", path));
         if is_version(last) {
-            path = parent.to_owned();
+            path = parent.trim_end_matches('/');
         }
     }
-    root.set_path(&path);
-    let root = root.as_str().trim_end_matches('/');
-    Ok(format!("{root}/{target}"))
+    let (root, slash) = (&base[..Position::BeforePath], if path.is_empty() { "" } else { "/" });
+    Ok(format!("{root}{slash}{path}/{target}"))
 }
 
 fn is_version(segment: &str) -> bool {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 /// Below this an allocation is cheap.
 const SMALL: usize = 16 << 10;
 /// Idle buffers kept, all together.
-const IDLE_BYTES: usize = 4 << 20;
+const IDLE_BYTES: usize = 2 << 20;
 
 static IDLE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -24,6 +24,11 @@ pub(super) fn filled(len: usize, fill: impl FnOnce(&mut [u8]) -> Option<()>) -> 
     let mut buffer = Buffer { bytes: take(room_for(len)), len };
     fill(buffer.bytes.get_mut(..len)?)?;
     Some(Bytes::from_owner(buffer))
+}
+
+/// The memory that a body of `len` bytes takes when it comes from here.
+pub(super) fn taken(len: usize) -> usize {
+    if len < SMALL { len } else { room_for(len) }
 }
 
 struct Buffer {

@@ -26,14 +26,15 @@ impl Frame {
         let mut frame = Vec::new();
         let mut packing = RAW;
         if compress && body.len() > WORTH_COMPRESSING {
-            frame.resize(HEADER + block::get_maximum_output_size(body.len()), 0);
+            // Fresh zeros: the system gives memory only to the part that is written to.
+            frame = vec![0; HEADER + block::get_maximum_output_size(body.len())];
             // An eighth must be gained, else reading it costs more than it saves.
             match block::compress_into(body, &mut frame[HEADER..]) {
                 Ok(len) if len < body.len() - body.len() / 8 => {
                     frame.truncate(HEADER + len);
                     packing = LZ4;
                 }
-                _ => frame.clear(),
+                _ => frame = Vec::new(),
             }
         }
         if packing == RAW {

@@ -12,7 +12,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::worth::minute;
-use super::{Listed, Stats, Store, StoreError, Stored, variant};
+use super::{Listed, Stats, Store, StoreError, Stored, buffer, variant};
 use crate::Timestamp;
 use crate::cache::{Entry, Key};
 
@@ -220,7 +220,8 @@ struct Weigh;
 
 impl Weighter<Key, Arc<Known>> for Weigh {
     fn weight(&self, _: &Key, known: &Arc<Known>) -> u64 {
-        let one = |stored: &Stored| stored.body.as_ref().map_or(0, Bytes::len) as u64 + variant::weight(&stored.entry);
+        let body = |stored: &Stored| stored.body.as_ref().map_or(0, |body| buffer::taken(body.len())) as u64;
+        let one = |stored: &Stored| body(stored) + variant::weight(&stored.entry);
         known.variants.iter().map(one).sum::<u64>() + 128
     }
 }

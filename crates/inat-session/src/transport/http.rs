@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use url::Url;
 
 use super::progress::{NoticeConnecting, Progress};
 use super::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
@@ -58,21 +59,24 @@ impl HttpTransport {
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
-        let Outgoing { request, timeouts, verify } = outgoing;
+        let Outgoing { request, timeouts, verify, url } = outgoing;
         let client = self.client(verify, timeouts.connect)?;
         let (parts, body) = request.into_parts();
         let progress = Progress::default();
-        let request = reqwest::Request::try_from(http::Request::from_parts(parts, progress.watch(body)))
-            .map_err(|error| Fault::Unsendable(describe(&error)))?;
+        let request = match url {
+            Some(url) => from_parsed(url, parts, progress.watch(body)),
+            None => reqwest::Request::try_from(http::Request::from_parts(parts, progress.watch(body)))
+                .map_err(|error| Fault::Unsendable(describe(&error)))?,
+        };
         let sent = progress.during(client.execute(request));
-        let response = tokio::select! {
+        let mut response = tokio::select! {
             sent = sent => sent.map_err(|error| classify(&error, timeouts))?,
             fault = progress.stalls(timeouts, &self.clock) => return Err(fault),
         };
         Ok(Incoming {
             status: response.status(),
             version: response.version(),
-            headers: response.headers().clone(),
+            headers: std::mem::take(response.headers_mut()),
             body: self.watch_reading(response.bytes_stream(), timeouts),
         })
     }
@@ -101,6 +105,15 @@ impl HttpTransport {
             }
         }))
     }
+}
+
+/// reqwest asks for a URL, and parses the text of any other request again; one that is parsed already spares it that.
+fn from_parsed(url: Url, parts: http::request::Parts, body: reqwest::Body) -> reqwest::Request {
+    let mut request = reqwest::Request::new(parts.method, url);
+    *request.headers_mut() = parts.headers;
+    *request.version_mut() = parts.version;
+    *request.body_mut() = Some(body);
+    request
 }
 
 impl Transport for HttpTransport {

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use futures_util::Stream;
+use url::Url;
 
 pub(crate) use collect::{Body, collect};
 pub use fault::{Fault, Phase};
@@ -33,6 +34,8 @@ pub struct Outgoing {
     pub timeouts: Timeouts,
     /// Whether the certificate is checked.
     pub verify: bool,
+    /// The URL again, parsed, where the request has it as a URL is written.
+    pub(crate) url: Option<Url>,
 }
 
 /// One answer, as it comes in: its head, and a body that is still arriving.

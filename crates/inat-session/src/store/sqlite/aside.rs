@@ -16,8 +16,15 @@ pub(super) struct Inode(u64, u64);
 /// The file at `path`.
 #[cfg(unix)]
 pub(super) fn inode(path: &Path) -> Option<Inode> {
-    use std::os::unix::fs::MetadataExt;
-    path.metadata().ok().map(|file| Inode(file.dev(), file.ino()))
+    path.metadata().ok().map(|file| Inode::of(&file))
+}
+
+#[cfg(unix)]
+impl Inode {
+    pub(super) fn of(file: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(file.dev(), file.ino())
+    }
 }
 
 /// The file at `path`.

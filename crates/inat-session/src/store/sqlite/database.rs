@@ -1,5 +1,6 @@
 //! The connections of one open file: as many for reading as threads read at once, and one for writing.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use rusqlite::{Connection, FileControl, Transaction, TransactionBehavior};
 
 use super::aside::{Inode, inode};
 use super::fault::Fault;
+use super::glance::Glance;
 use super::leases::Leases;
 use super::open;
 use super::{Config, SqliteStore};
@@ -31,6 +33,8 @@ pub(super) struct Database {
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<Option<Connection>>,
     pub(super) leases: Leases,
+    pub(super) glance: Glance,
+    glances: AtomicU32,
 }
 
 /// A connection that reads.
@@ -45,7 +49,15 @@ pub(super) struct Reader {
 impl Database {
     pub(super) fn new(conn: Connection, serial: u64, inode: Option<Inode>) -> Self {
         let reader = Reader { conn, version: -1, reads: 0 };
-        Self { serial, inode, readers: Mutex::new(vec![reader]), writer: Mutex::default(), leases: Leases::default() }
+        Self {
+            serial,
+            inode,
+            readers: Mutex::new(vec![reader]),
+            writer: Mutex::default(),
+            leases: Leases::default(),
+            glance: Glance::default(),
+            glances: AtomicU32::new(0),
+        }
     }
 
     /// Reads on a connection nobody else uses meanwhile.
@@ -75,6 +87,12 @@ impl Database {
             }
         }
         done
+    }
+
+    /// Whether one has glanced at the index so often that it is time to ask SQLite whatever it says: a file that was deleted or
+    /// replaced has an index that stays as it is.
+    pub(super) fn has_glanced_enough(&self) -> bool {
+        self.glances.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1
     }
 
     /// Writes in a transaction that takes the lock at its start: one that began by reading could not wait for it.
@@ -163,14 +181,14 @@ fn reading_timeout(config: &Config) -> Duration {
 
 /// Whether the file is no longer the one at its path.
 #[cfg(unix)]
-fn has_moved(conn: &Connection) -> bool {
+pub(super) fn has_moved(conn: &Connection) -> bool {
     let mut moved = 0;
     conn.file_control(rusqlite::DEFAULT_NAME, FileControl::HasMoved(&mut moved)).is_ok() && moved != 0
 }
 
 /// Elsewhere an open file cannot be deleted or replaced.
 #[cfg(not(unix))]
-fn has_moved(_: &Connection) -> bool {
+pub(super) fn has_moved(_: &Connection) -> bool {
     false
 }
 

@@ -8,7 +8,6 @@
 //! lease is not written down.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -42,71 +41,95 @@ impl Leases {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, Fault> {
-        let taken = self.change(database, key, |row| {
-            let binding = |place: &Place| binds(place.lease.until, now, until);
-            if let Some(mine) = row.iter_mut().find(|place| place.key == key.0) {
-                if mine.lease.holder != holder && binding(mine) {
-                    return (false, false);
-                }
-                mine.lease = Lease { holder, until };
-                return (true, true);
-            }
-            match row.iter_mut().find(|place| !binding(place)) {
-                Some(free) => {
-                    *free = Place { key: key.0, lease: Lease { holder, until } };
-                    (true, true)
-                }
-                None => (true, false),
-            }
-        })?;
-        Ok(taken.unwrap_or(true))
-    }
-
-    /// Gives a lease back.
-    pub(super) fn release(&self, database: &Path, key: &Key, holder: u64) -> Result<(), Fault> {
-        self.change(database, key, |row| {
-            match row.iter_mut().find(|place| place.key == key.0 && place.lease.holder == holder) {
-                Some(mine) => {
-                    *mine = Place::EMPTY;
-                    ((), true)
-                }
-                None => ((), false),
-            }
-        })?;
-        Ok(())
-    }
-
-    /// Changes the row of a key while nobody else does; `change` says whether there is anything to write. `None` when somebody
-    /// keeps the table locked.
-    fn change<T>(
-        &self,
-        database: &Path,
-        key: &Key,
-        change: impl FnOnce(&mut [Place; PLACES]) -> (T, bool),
-    ) -> Result<Option<T>, Fault> {
         // The lock of the file does not keep out threads that share it.
         let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match &mut *opened {
-            Some(file) => file,
-            None => opened.insert(open(database)?),
-        };
-        let Some(_held) = Held::wait_for(file)? else { return Ok(None) };
-        let mut file = &*file;
-        let at = (key.short().cast_unsigned() % ROWS) * ROW as u64;
-        let mut bytes = [0; ROW];
-        file.seek(SeekFrom::Start(at)).map_err(io)?;
-        read_as_far(&mut file, &mut bytes).map_err(io)?;
-        let mut row = bytes.as_chunks::<PLACE>().0.iter().map(Place::read);
-        let mut row = [(); PLACES].map(|()| row.next().unwrap_or(Place::EMPTY));
-        let (result, changed) = change(&mut row);
-        if changed {
-            for (place, bytes) in row.iter().zip(bytes.as_chunks_mut::<PLACE>().0) {
-                place.write(bytes);
-            }
-            file.seek(SeekFrom::Start(at)).map_err(io)?;
-            file.write_all(&bytes).map_err(io)?;
+        let file = file(&mut opened, database)?;
+        let Some(_held) = Held::wait_for(file)? else { return Ok(true) };
+        let row = read_row(file, key).map_err(io)?;
+        let is_bound = |place: &Place| binds(place.lease.until, now, until);
+        let of_key = row.iter().position(|place| place.key == key.0);
+        if of_key.is_some_and(|at| row[at].lease.holder != holder && is_bound(&row[at])) {
+            return Ok(false);
         }
-        Ok(Some(result))
+        if let Some(at) = of_key.or_else(|| row.iter().position(|place| !is_bound(place))) {
+            write_place(file, key, at, &Place { key: key.0, lease: Lease { holder, until } }).map_err(io)?;
+        }
+        Ok(true)
+    }
+
+    /// Gives a lease back. Without the lock of the file: in the worst case the lease of somebody who took it over this very
+    /// moment goes with it, and one request is sent twice.
+    pub(super) fn release(&self, database: &Path, key: &Key, holder: u64) -> Result<(), Fault> {
+        let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = file(&mut opened, database)?;
+        let row = read_row(file, key).map_err(io)?;
+        match row.iter().position(|place| place.key == key.0 && place.lease.holder == holder) {
+            Some(at) => write_place(file, key, at, &Place::EMPTY).map_err(io),
+            None => Ok(()),
+        }
+    }
+}
+
+fn file<'a>(opened: &'a mut Option<File>, database: &Path) -> Result<&'a File, Fault> {
+    Ok(match opened {
+        Some(file) => file,
+        None => opened.insert(open(database)?),
+    })
+}
+
+fn row_of(key: &Key) -> u64 {
+    (key.short().cast_unsigned() % ROWS) * ROW as u64
+}
+
+fn read_row(file: &File, key: &Key) -> std::io::Result<[Place; PLACES]> {
+    // What is beyond the end of the file stays empty.
+    let mut bytes = [0; ROW];
+    let mut read = 0;
+    while read < ROW {
+        match positioned::read(file, &mut bytes[read..], row_of(key) + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut places = bytes.as_chunks::<PLACE>().0.iter().map(Place::read);
+    Ok([(); PLACES].map(|()| places.next().unwrap_or(Place::EMPTY)))
+}
+
+fn write_place(file: &File, key: &Key, at: usize, place: &Place) -> std::io::Result<()> {
+    positioned::write_all(file, &place.written(), row_of(key) + (at * PLACE) as u64)
+}
+
+/// Reading and writing at a place, in one call where the system has it.
+#[cfg(unix)]
+mod positioned {
+    use std::fs::File;
+    use std::io::Result;
+    use std::os::unix::fs::FileExt;
+
+    pub(super) fn read(file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
+        file.read_at(buffer, at)
+    }
+
+    pub(super) fn write_all(file: &File, bytes: &[u8], at: u64) -> Result<()> {
+        file.write_all_at(bytes, at)
+    }
+}
+
+#[cfg(not(unix))]
+mod positioned {
+    use std::fs::File;
+    use std::io::{Read, Result, Seek, SeekFrom, Write};
+
+    pub(super) fn read(mut file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
+        file.seek(SeekFrom::Start(at))?;
+        file.read(buffer)
+    }
+
+    pub(super) fn write_all(mut file: &File, bytes: &[u8], at: u64) -> Result<()> {
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)
     }
 }
 
@@ -128,10 +151,12 @@ impl Place {
         place
     }
 
-    fn write(&self, bytes: &mut [u8; PLACE]) {
+    fn written(&self) -> [u8; PLACE] {
+        let mut bytes = [0; PLACE];
         bytes[..32].copy_from_slice(&self.key);
         bytes[32..40].copy_from_slice(&self.lease.holder.to_le_bytes());
         bytes[40..].copy_from_slice(&self.lease.until.as_micros().to_le_bytes());
+        bytes
     }
 }
 
@@ -141,19 +166,6 @@ fn open(database: &Path) -> Result<File, Fault> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(beside(database, "-leases")).map_err(io)
-}
-
-/// Reads until the buffer is full or the file ends; the rest stays as it is. A file that was just made is empty.
-fn read_as_far(file: &mut impl Read, mut buffer: &mut [u8]) -> std::io::Result<()> {
-    while !buffer.is_empty() {
-        match file.read(buffer) {
-            Ok(0) => break,
-            Ok(read) => buffer = &mut buffer[read..],
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Not worth a warning of its own: what comes next on the database will say so.

@@ -14,12 +14,14 @@
 //! | `uses` | "last used", collected and written in passing |
 //! | `owed` | removals that could not be written, until they are |
 //! | `patience` | waiting for a lock once, not at every call |
+//! | `glance` | whether anybody has committed since, without asking SQLite |
 //! | `leases` | who fetches what at the moment |
 //! | `fault`, `aside` | what an error means; what is done with a corrupt file |
 
 mod aside;
 mod database;
 mod fault;
+mod glance;
 mod leases;
 mod manage;
 mod open;

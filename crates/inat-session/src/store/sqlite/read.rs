@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rusqlite::types::ValueRef;
 
 use super::SqliteStore;
-use super::database::Reader;
+use super::database::{Database, Reader, has_moved};
 use super::fault::Fault;
 use crate::Timestamp;
 use crate::cache::Key;
@@ -129,16 +129,31 @@ impl SqliteStore {
         if !self.owed.is_empty() {
             return Ok(None);
         }
-        let read = |reader: &mut Reader| -> Result<Option<u64>, Fault> {
-            let mut statement = reader.conn.prepare_cached("PRAGMA data_version")?;
-            let version = statement.query_row([], |row| row.get::<_, i64>(0))?;
-            if version != reader.version {
-                reader.version = version;
-                self.epoch.fetch_add(1, Ordering::AcqRel);
+        let pulse = |database: &Database| {
+            let (header, is_known) = database.glance.look();
+            let has_glanced_enough = database.has_glanced_enough();
+            if is_known && !has_glanced_enough {
+                return Ok(Some(self.epoch.load(Ordering::Acquire)));
             }
-            Ok(Some(self.epoch.load(Ordering::Acquire)))
+            let pulse = database.read(self, |reader| match has_glanced_enough && has_moved(&reader.conn) {
+                true => Err(Fault::Moved),
+                false => self.ask_for_pulse(reader),
+            })?;
+            // What the header said before SQLite was asked: a commit in between is noticed the next time.
+            database.glance.learn(&self.path, header);
+            Ok(Some(pulse))
         };
-        self.with(|database| database.read(self, read), |_| Ok(None))
+        self.with(pulse, |_| Ok(None))
+    }
+
+    fn ask_for_pulse(&self, reader: &mut Reader) -> Result<u64, Fault> {
+        let mut statement = reader.conn.prepare_cached("PRAGMA data_version")?;
+        let version = statement.query_row([], |row| row.get::<_, i64>(0))?;
+        if version != reader.version {
+            reader.version = version;
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+        Ok(self.epoch.load(Ordering::Acquire))
     }
 
     /// Notes that a variant was used without being read from the file.

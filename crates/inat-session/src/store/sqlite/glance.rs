@@ -1,0 +1,93 @@
+//! Whether anybody has committed since we last looked, for the price of one small read.
+//!
+//! `PRAGMA data_version` says it too, but takes and gives back a lock for that: two or three microseconds, most of what a hit
+//! from the memory tier costs. All who share a file in WAL mode also share its index (`-shm`), which opens with a header that
+//! every commit rewrites: a counter, the last frame and its checksum (<https://www.sqlite.org/walformat.html>, §2.1). While
+//! these bytes stay, nothing was committed. When they change, or there are none, SQLite is asked.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::aside::Inode;
+use super::open::beside;
+
+/// The first of the header's two copies. A commit writes it last, so that it is old until the commit can be seen.
+const LEN: usize = 48;
+/// Where it says that it is valid.
+const IS_INIT: usize = 12;
+
+/// What the header said.
+pub(super) type Header = [u8; LEN];
+
+/// The index of one database, and what it said when SQLite was asked last.
+#[derive(Debug, Default)]
+pub(super) struct Glance(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    index: Option<Arc<File>>,
+    header: Option<Header>,
+}
+
+impl Glance {
+    /// What the header says now, and whether it said so when SQLite was asked last.
+    pub(super) fn look(&self) -> (Option<Header>, bool) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let header = known.index.as_ref().and_then(|index| read(index));
+        (header, header.is_some() && header == known.header)
+    }
+
+    /// SQLite was asked after the header had said this. A connection to `database` is open, and has read from it.
+    pub(super) fn learn(&self, database: &Path, header: Option<Header>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.header = header;
+        if known.index.is_none() {
+            known.index = index_of(database);
+        }
+    }
+}
+
+/// Only where a file that others have mapped reads as they see it.
+#[cfg(target_os = "linux")]
+fn read(index: &File) -> Option<Header> {
+    let mut header = [0; LEN];
+    std::os::unix::fs::FileExt::read_exact_at(index, &mut header, 0).ok()?;
+    (header[IS_INIT] == 1).then_some(header)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read(_: &File) -> Option<Header> {
+    None
+}
+
+/// The indexes this process has open besides SQLite. Closing any descriptor of a file drops every lock the process has on it
+/// (POSIX), SQLite's among them; so one is shared by all, and closed only after the index was deleted.
+static OPEN: Mutex<Vec<(Inode, Arc<File>)>> = Mutex::new(Vec::new());
+
+#[cfg(target_os = "linux")]
+fn index_of(database: &Path) -> Option<Arc<File>> {
+    let path = beside(database, "-shm");
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|(_, file)| !is_deleted(file));
+    let wanted = super::aside::inode(&path)?;
+    if let Some((_, file)) = open.iter().find(|(inode, _)| *inode == wanted) {
+        return Some(file.clone());
+    }
+    let file = Arc::new(File::open(&path).ok()?);
+    // Should it be another one than was wanted, it has to stay open all the same.
+    let inode = file.metadata().map_or(wanted, |file| Inode::of(&file));
+    open.push((inode, file.clone()));
+    Some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn index_of(_: &Path) -> Option<Arc<File>> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn is_deleted(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|file| file.nlink() == 0)
+}
