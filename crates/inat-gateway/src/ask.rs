@@ -132,7 +132,7 @@ impl Question {
             let _waiting = Gauge::up(&shared.metrics.waiting);
             tokio::select! {
                 biased;
-                sent = shared.session.send(&self.prepared) => sent,
+                sent = shared.session.send_here(&self.prepared) => sent,
                 () = shared.reaches(Stage::Closing) => return Err(Refusal::busy("the gateway is being stopped").closing()),
             }
         };

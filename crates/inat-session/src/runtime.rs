@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 use crate::path::Stage;
@@ -32,13 +32,29 @@ fn handle() -> Result<&'static Handle, Error> {
     Ok(RUNTIME.get_or_init(|| runtime).handle())
 }
 
-/// Runs a future on it.
+tokio::task_local! {
+    /// Set where the caller's runtime may be trusted to outlive what is started on it.
+    static HERE: ();
+}
+
+/// Runs a future whose flights stay on the caller's runtime. Not on one with a single thread, which file access would block.
+pub(crate) async fn here<F: Future>(future: F) -> F::Output {
+    match Handle::try_current() {
+        Ok(own) if own.runtime_flavor() == RuntimeFlavor::MultiThread => HERE.scope((), future).await,
+        _ => future.await,
+    }
+}
+
+/// Runs a future on it, or on the caller's where that is settled.
 pub(crate) fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, Error>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Ok(handle()?.spawn(future))
+    match HERE.try_with(|()| Handle::try_current()) {
+        Ok(Ok(own)) => Ok(own.spawn(HERE.scope((), future))),
+        _ => Ok(handle()?.spawn(future)),
+    }
 }
 
 /// Runs work that may wait for a file. Called from a task of [`spawn`]; its other tasks go on elsewhere meanwhile.

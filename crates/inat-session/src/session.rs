@@ -97,6 +97,16 @@ impl Session {
         path::run(&self.core, request.into()).await
     }
 
+    /// The same on the caller's own tokio runtime, for servers. Otherwise a request that has to be sent moves to a small runtime
+    /// of the library's and back, which a program that outlives all its requests has no use for. Where the caller's runtime
+    /// has only one thread, or is none of tokio's, it is [`Session::send`].
+    ///
+    /// # Errors
+    /// As for [`Session::send`]. When the runtime ends before the request does, [`Kind::Internal`].
+    pub async fn send_here(&self, request: impl Into<Sendable>) -> Result<Response, Error> {
+        crate::runtime::here(self.send(request)).await
+    }
+
     /// Sends a request, and reads the answer's JSON as the caller's type.
     pub async fn json<T: DeserializeOwned>(&self, request: impl Into<Sendable>) -> Result<T, Error> {
         self.send(request).await?.json()

@@ -136,7 +136,6 @@ pub fn plain() -> SessionBuilder {
         .cache_in_memory()
         .budget_in_memory()
         .unlimited()
-        .limit_statuses([])
         .headers_only()
         .timeout(Duration::from_secs(5))
 }

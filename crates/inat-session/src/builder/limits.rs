@@ -51,9 +51,12 @@ impl SessionBuilder {
         self
     }
 
-    /// No limits at all. For servers of one's own.
+    /// No limits at all. For servers of one's own. What was set besides the rates stays as it was.
     pub fn unlimited(mut self) -> Self {
-        self.limits = Limits::unlimited();
+        let Limits { per_second, per_minute, per_hour, per_day, per_month, media_rates, bytes, .. } =
+            Limits::unlimited();
+        self.limits =
+            Limits { per_second, per_minute, per_hour, per_day, per_month, media_rates, bytes, ..self.limits };
         self
     }
 
