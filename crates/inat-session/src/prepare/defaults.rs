@@ -1,8 +1,8 @@
 //! What a session gives to every request.
 
-use jiff::tz::TimeZone;
 use url::Url;
 
+use super::dates::Zone;
 use crate::Token;
 
 /// What a session gives to every request that does not say otherwise.
@@ -17,7 +17,7 @@ pub(crate) struct Defaults {
     /// Fields of every request. `Authorization` and `Cookie` among them go where the token may go, and nowhere else.
     pub(crate) headers: Vec<(String, String)>,
     /// The zone of days and times that name none.
-    pub(crate) zone: TimeZone,
+    pub(crate) zone: Zone,
     /// Takes credentials whole, instead of trusting the owner a JWT names. A program that serves others has to.
     pub(crate) credentials_whole: bool,
 }
@@ -41,7 +41,7 @@ impl Default for Defaults {
             user_agent: Self::USER_AGENT.to_owned(),
             token: None,
             headers: Vec::new(),
-            zone: TimeZone::system(),
+            zone: Zone::default(),
             credentials_whole: false,
         }
     }
