@@ -15,8 +15,6 @@ use crate::status;
 pub(crate) struct About<'a> {
     pub(crate) method: &'a Method,
     pub(crate) identity: &'a Identity,
-    /// Whether the cache was kept out of it.
-    pub(crate) bypassed: bool,
     pub(crate) via: &'a Via,
 }
 
@@ -38,7 +36,7 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
         }
     }
     about.via.add(&mut headers, response.version());
-    status::add(&mut headers, &response, about.bypassed, Clock::system().now());
+    status::add(&mut headers, &response, Clock::system().now());
     let body = body(&mut headers, &mut response, about.method);
     let body = match body {
         Some(body) => body,

@@ -80,7 +80,6 @@ async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request:
 /// What goes to the session.
 struct Question {
     prepared: Prepared,
-    bypassed: bool,
     /// Keeps the room of the body for as long as it may be sent.
     _received: Received,
 }
@@ -120,7 +119,7 @@ impl Question {
         if bypassed {
             prepared.options.lifetime = Some(Lifetime::DoNotCache);
         }
-        Ok(Self { prepared, bypassed, _received: received })
+        Ok(Self { prepared, _received: received })
     }
 
     async fn ask(mut self, shared: &Shared) -> Answered {
@@ -149,12 +148,7 @@ impl Question {
         if asked_nobody {
             return Err(Refusal::not_cached());
         }
-        let about = About {
-            method: &self.prepared.method,
-            identity: &self.prepared.identity,
-            bypassed: self.bypassed,
-            via: &shared.via,
-        };
+        let about = About { method: &self.prepared.method, identity: &self.prepared.identity, via: &shared.via };
         let outcome = Outcome::of(response.origin());
         Ok((outcome, answer::answer(response, &about)?))
     }
@@ -164,7 +158,7 @@ impl Question {
         tracing::info!(status = refusal.status.as_u16(), "{error}");
         let path = self.prepared.url.path();
         let mut response = refusal.answer(&self.prepared.method, path);
-        status::add_failure(response.headers_mut(), &error.stage().to_string());
+        status::add_failure(response.headers_mut(), error.stage());
         (Outcome::Refused, response)
     }
 }

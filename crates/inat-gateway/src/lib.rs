@@ -54,5 +54,5 @@ mod wire;
 pub use config::Config;
 pub use error::Error;
 pub use listen::Listen;
-pub use serve::{Drained, Gateway, serve, signalled};
+pub use serve::{Drained, Gateway, faithful, serve, signalled};
 pub use upstream::Upstream;

@@ -58,6 +58,14 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
     Ok(Gateway { shared: Arc::new(shared), listeners, stage })
 }
 
+/// A session for a server that is not iNaturalist's, so that a gateway in front of it is a plain proxy: no retries, every
+/// answer is handed on whatever its status says about the rate, and bodies are nobody's business.
+///
+/// With [`SessionBuilder::headers_only`] and [`SessionBuilder::unlimited`] on top nothing is left but HTTP.
+pub fn faithful(builder: SessionBuilder) -> SessionBuilder {
+    builder.max_retries(0).limit_statuses([]).check_json(false)
+}
+
 /// A gateway whose doors are open; [`Gateway::run_until`] lets people in.
 #[derive(Debug)]
 pub struct Gateway {

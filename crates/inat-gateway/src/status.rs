@@ -1,7 +1,7 @@
 //! What the cache did, for people and programs: `Cache-Status` (RFC 9211).
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use inat_session::{Expiry, Origin, Response, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use inat_session::{Origin, Response, Timestamp};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -51,53 +51,23 @@ impl Outcome {
     }
 }
 
-/// Adds this cache's member to those of caches nearer to the origin.
-pub(crate) fn add(headers: &mut HeaderMap, response: &Response, bypassed: bool, now: Timestamp) {
-    if let Ok(value) = HeaderValue::try_from(text(response, bypassed, now)) {
+/// Adds this cache's member to those of caches nearer to the origin. One that is served stale says what allows it.
+pub(crate) fn add(headers: &mut HeaderMap, response: &Response, now: Timestamp) {
+    let mut text = response.cache_status(now);
+    if let Origin::Stale { because, .. } = response.origin() {
+        text.push_str("; detail=");
+        text.push_str(because.as_str());
+    }
+    append(headers, text);
+}
+
+/// The same where there was no answer. `stage` is where on the session's path it failed.
+pub(crate) fn add_failure(headers: &mut HeaderMap, stage: inat_session::Stage) {
+    append(headers, format!("inat; fwd=miss; detail=\"{stage}\""));
+}
+
+fn append(headers: &mut HeaderMap, text: String) {
+    if let Ok(value) = HeaderValue::try_from(text) {
         headers.append(CACHE_STATUS, value);
-    }
-}
-
-/// The same where the gateway has answered itself after it tried: `detail` is a word for why.
-pub(crate) fn add_failure(headers: &mut HeaderMap, detail: &str) {
-    if let Ok(value) = HeaderValue::try_from(format!("inat; fwd=miss; detail={detail}")) {
-        headers.append(CACHE_STATUS, value);
-    }
-}
-
-fn text(response: &Response, bypassed: bool, now: Timestamp) -> String {
-    let mut origin = response.origin();
-    let mut collapsed = "";
-    while let Origin::Shared(inner) = origin {
-        (origin, collapsed) = (inner, "; collapsed");
-    }
-    let status = response.status().as_u16();
-    match origin {
-        Origin::Cached { fresh_for: None, .. } => format!("inat; hit{collapsed}"),
-        Origin::Cached { fresh_for: Some(left), .. } => format!("inat; hit; ttl={}{collapsed}", left.as_secs()),
-        Origin::Stale { because, .. } => format!("inat; hit{}; detail={because}{collapsed}", ttl(response, now)),
-        Origin::Revalidated { .. } => format!("inat; fwd=stale; fwd-status=304{}{collapsed}", ttl(response, now)),
-        _ => {
-            let reason = reason(response.method(), bypassed);
-            let stored = if response.expiry() == Expiry::NotStored { "" } else { "; stored" };
-            format!("inat; fwd={reason}; fwd-status={status}{stored}{}{collapsed}", ttl(response, now))
-        }
-    }
-}
-
-/// Why upstream was asked.
-fn reason(method: &Method, bypassed: bool) -> &'static str {
-    match *method {
-        _ if bypassed => "bypass",
-        Method::GET | Method::HEAD => "miss",
-        _ => "method",
-    }
-}
-
-/// How long it stays fresh, below zero when it is not.
-fn ttl(response: &Response, now: Timestamp) -> String {
-    match response.expiry() {
-        Expiry::At(at) => format!("; ttl={}", at.as_secs() - now.as_secs()),
-        Expiry::NotStored | Expiry::Never => String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! The same session for code that is not async.
 //!
 //! [`Session`] is a thin handle over the async one: same requests, same answers, same errors, same cache and budget. A cache
-//! hit starts no thread. Inside an async task it returns [`Kind::InsideAsync`] instead of stalling the runtime; from
+//! hit starts no thread. Inside an async task it returns [`Kind::InsideAsync`](crate::Kind::InsideAsync) instead of stalling the runtime; from
 //! `tokio::task::spawn_blocking` it works.
 
 use serde::de::DeserializeOwned;
@@ -55,7 +55,7 @@ impl Session {
     /// Sends a request along the whole path: cache, budget, network, retries, checks.
     ///
     /// # Errors
-    /// See [`Kind`]. A status of 400 or above is an error too, unless the request says otherwise.
+    /// See [`Kind`](crate::Kind). A status of 400 or above is an error too, unless the request says otherwise.
     #[doc(alias = "request")]
     pub fn send(&self, request: impl Into<Sendable>) -> Result<Response, Error> {
         wait(self.0.send(request))?

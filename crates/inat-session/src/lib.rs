@@ -43,7 +43,7 @@
 //! | retry | gives the verdict on another try | `retry/` |
 //! | store | keeps what may be kept, drops what is outdated | `lookup` |
 //!
-//! For code that is not async there is [`blocking`], for tests without network or waiting [`Script`] and [`Clock`] (feature
+//! For code that is not async there is [`blocking`], for tests without network or waiting `Script` and [`Clock`] (feature
 //! `testing`).
 
 mod background;

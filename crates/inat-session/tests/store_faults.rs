@@ -342,7 +342,7 @@ fn a_file_locked_against_readers_too_is_a_bounded_error() {
     let (_folder, path) = folder();
     filled(&path);
     let other = Connection::open(&path).unwrap();
-    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM lease").unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM entry").unwrap();
     let store = SqliteStore::at(&path, config());
     assert!(matches!(store.variants(&key(1), NOW), Err(StoreError::Locked(_))));
     assert!(matches!(store.put(&key(99), &numbered(99), &"x".into(), NOW), Err(StoreError::Locked(_))));

@@ -15,6 +15,8 @@ mod drained;
 mod faithful;
 mod guarded;
 mod identities;
+#[cfg(unix)]
+mod processes;
 mod slow;
 mod support;
 mod wires;

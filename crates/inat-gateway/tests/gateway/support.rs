@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use inat_gateway::{Config, Drained, Listen, Upstream, serve};
+use inat_gateway::{Config, Drained, Listen, Upstream, faithful, serve};
 use inat_session::{Session, SessionBuilder};
 use tokio::sync::oneshot;
 
@@ -132,13 +132,12 @@ pub struct Running {
 
 /// A session that only does what HTTP says.
 pub fn plain() -> SessionBuilder {
-    Session::builder()
+    faithful(Session::builder())
         .cache_in_memory()
         .budget_in_memory()
         .unlimited()
+        .limit_statuses([])
         .headers_only()
-        .max_retries(0)
-        .check_json(false)
         .timeout(Duration::from_secs(5))
 }
 

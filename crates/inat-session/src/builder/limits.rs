@@ -83,7 +83,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Statuses that mean the server is throttling: 429 by default.
+    /// Statuses that mean the server is throttling: 429 by default. With none, refusals (also a 503 that says until when) are
+    /// answers like others, and stop nobody.
     pub fn limit_statuses(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
         self.limits.limit_statuses = self.statuses(statuses);
         self

@@ -50,11 +50,11 @@ fn hash_of(name: &HeaderName, request: &HeaderMap) -> Option<[u8; 16]> {
 const PREFERENCES: [HeaderName; 3] = [header::ACCEPT_CHARSET, header::ACCEPT_ENCODING, header::ACCEPT_LANGUAGE];
 
 /// A value in a form that values of the same meaning share (§4.1): lines combined, no white space around commas, and for
-/// preferences also one letter case, one way to write a weight, and the order that the weights say. Members of equal weight
-/// keep their order, for servers do look at it.
+/// preferences also one letter case, one way to write a weight, and the order that the weights say. Languages of equal weight
+/// keep their order, for servers do look at it (RFC 9110 §12.5.4); codings and charsets have none.
 fn normalised<'a>(name: &HeaderName, value: &'a [u8]) -> Cow<'a, [u8]> {
     if PREFERENCES.contains(name) {
-        return Cow::Owned(preferences(value));
+        return Cow::Owned(preferences(value, *name == header::ACCEPT_LANGUAGE));
     }
     if !value.contains(&b',') {
         return Cow::Borrowed(value.trim_ascii());
@@ -62,7 +62,7 @@ fn normalised<'a>(name: &HeaderName, value: &'a [u8]) -> Cow<'a, [u8]> {
     Cow::Owned(fields::members(value).collect::<Vec<_>>().join(&b","[..]))
 }
 
-fn preferences(value: &[u8]) -> Vec<u8> {
+fn preferences(value: &[u8], is_ordered: bool) -> Vec<u8> {
     let mut members: Vec<(u16, Vec<u8>)> = fields::members(value)
         .map(|member| {
             let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
@@ -82,6 +82,9 @@ fn preferences(value: &[u8]) -> Vec<u8> {
             (weight, plain)
         })
         .collect();
+    if !is_ordered {
+        members.sort();
+    }
     members.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     let mut all = Vec::with_capacity(value.len() + 8);
     for (weight, member) in members {
@@ -136,6 +139,8 @@ mod tests {
             ("accept-language", &["en, de"], &["de, en"], false),
             ("accept-language", &["en;q=0.5, de"], &["en, de;q=0.5"], false),
             ("accept-encoding", &["gzip", "br"], &["GZIP,br"], true),
+            ("accept-encoding", &["gzip, br"], &["br, gzip"], true),
+            ("accept-encoding", &["gzip, br;q=0.5"], &["br, gzip;q=0.5"], false),
             ("accept", &["a/b"], &["A/b"], false),
             ("cookie", &["a=1"], &["a=2"], false),
         ] {

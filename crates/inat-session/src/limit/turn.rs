@@ -94,3 +94,43 @@ impl Drop for Counted<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn first_come_first_served() {
+        let turn = Arc::new(Turn::new());
+        let mut front = Turn::try_take(&turn);
+        let mut line: Vec<_> = (0..20).map(|_| Box::pin(Turn::take(Arc::clone(&turn), None))).collect();
+        assert!(line.iter_mut().all(|place| place.as_mut().now_or_never().is_none()));
+        assert_eq!(turn.waiting(), 20);
+        for next in 0..20 {
+            assert!(Turn::try_take(&turn).is_none());
+            drop(front.take());
+            // The last ones ask first, and have to wait all the same.
+            assert!(line[next + 1..].iter_mut().rev().all(|place| place.as_mut().now_or_never().is_none()));
+            front = line[next].as_mut().now_or_never().and_then(Result::ok);
+            assert!(front.is_some());
+        }
+        assert_eq!(turn.waiting(), 0);
+    }
+
+    #[test]
+    fn who_must_be_gone_earlier_gives_up_at_once() {
+        let turn = Arc::new(Turn::new());
+        let front = Turn::try_take(&turn).unwrap();
+        let at = Timestamp::from_secs;
+        let mut hasty = Box::pin(Turn::take(Arc::clone(&turn), Some(at(100))));
+        let mut patient = Box::pin(Turn::take(Arc::clone(&turn), Some(at(200))));
+        assert!(hasty.as_mut().now_or_never().is_none() && patient.as_mut().now_or_never().is_none());
+        front.sleeps_until(at(150));
+        assert_eq!(hasty.as_mut().now_or_never().and_then(Result::err), Some(at(150)));
+        assert!(patient.as_mut().now_or_never().is_none());
+        // Who gave up is not waited for.
+        drop((front, hasty));
+        assert!(patient.as_mut().now_or_never().is_some_and(|taken| taken.is_ok()));
+    }
+}

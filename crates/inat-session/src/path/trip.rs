@@ -229,7 +229,9 @@ impl Trip {
     ) -> Result<(), Error> {
         self.failures += 1;
         self.throttled_since = None;
-        if let (Why::Status(status @ StatusCode::SERVICE_UNAVAILABLE), Some(asked)) = (why, asked) {
+        if let (Why::Status(status @ StatusCode::SERVICE_UNAVAILABLE), Some(asked)) = (why, asked)
+            && !self.core.limiter.limits().limit_statuses.is_empty()
+        {
             // A server that says when to come back says it to everybody.
             self.report(prepared, refused(*status, Some(asked))).await?;
         }
@@ -275,8 +277,13 @@ impl Trip {
     /// The server has given the answer that stands: as it should, or a refusal that is not retried and that others have to
     /// hear of all the same.
     pub(super) async fn answered(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) {
+        let limit_statuses = &self.core.limiter.limits().limit_statuses;
+        if limit_statuses.is_empty() {
+            // Whoever set it so wants refusals for themselves, and nobody stopped by them.
+            return;
+        }
         let asked = retry_after(headers, self.now());
-        let throttles = self.core.limiter.limits().limit_statuses.contains(&status);
+        let throttles = limit_statuses.contains(&status);
         let outcome = match (status, asked) {
             _ if throttles => refused(status, asked),
             (StatusCode::SERVICE_UNAVAILABLE, Some(_)) => refused(status, asked),

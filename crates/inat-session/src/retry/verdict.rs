@@ -100,7 +100,10 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
     };
     let repeatable = tried.idempotent || is_idempotent(tried.method);
     match outcome {
-        Outcome::Answered { status, text, .. } if *status == StatusCode::FORBIDDEN && is_block_page(text) => {
+        // Where no status means throttling, the server is not iNaturalist, and its pages are its own affair.
+        Outcome::Answered { status, text, .. }
+            if *status == StatusCode::FORBIDDEN && !tried.limit_statuses.is_empty() && is_block_page(text) =>
+        {
             Verdict::Blocked
         }
         // A limiting status was refused before anything happened, so any method may come again. `max_retries = 0` means that

@@ -4,13 +4,13 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
+use super::progress::{NoticeConnecting, Progress};
 use super::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 use crate::Clock;
 
@@ -26,8 +26,6 @@ pub struct HttpTransport {
 
 /// More kinds of clients than this at once means limits that differ by request; the oldest connections are not worth keeping.
 const MAX_CLIENTS: usize = 8;
-/// Bodies are handed to the connection in pieces of this size, so that progress can be seen.
-const PIECE: usize = 64 * 1024;
 
 impl HttpTransport {
     /// A transport without connections. They are made when the first request is sent.
@@ -45,6 +43,7 @@ impl HttpTransport {
             .retry(reqwest::retry::never())
             .referer(false)
             .gzip(self.decompress)
+            .connector_layer(NoticeConnecting)
             .tls_danger_accept_invalid_certs(!verify)
             .tls_danger_accept_invalid_hostnames(!verify);
         if let Some(limit) = connect {
@@ -65,10 +64,10 @@ impl HttpTransport {
         let progress = Progress::default();
         let request = reqwest::Request::try_from(http::Request::from_parts(parts, progress.watch(body)))
             .map_err(|error| Fault::Unsendable(describe(&error)))?;
-        let sent = client.execute(request);
+        let sent = progress.during(client.execute(request));
         let response = tokio::select! {
             sent = sent => sent.map_err(|error| classify(&error, timeouts))?,
-            fault = self.stall(&progress, timeouts) => return Err(fault),
+            fault = progress.stalls(timeouts, &self.clock) => return Err(fault),
         };
         Ok(Incoming {
             status: response.status(),
@@ -76,24 +75,6 @@ impl HttpTransport {
             headers: response.headers().clone(),
             body: self.watch_reading(response.bytes_stream(), timeouts),
         })
-    }
-
-    /// Ends when nothing has moved for longer than the limit of what is being done. The client does not say when it is
-    /// connected, so the first wait has the time for connecting on top; connecting itself is bounded inside the client.
-    async fn stall(&self, progress: &Progress, timeouts: Timeouts) -> Fault {
-        let mut last = progress.count();
-        let mut connecting = timeouts.connect;
-        loop {
-            let (phase, limit) =
-                if progress.is_done() { (Phase::Reading, timeouts.read) } else { (Phase::Sending, timeouts.send) };
-            let Some(limit) = limit else { return std::future::pending().await };
-            self.clock.expire(limit.saturating_add(connecting.take().unwrap_or_default())).await;
-            let count = progress.count();
-            if count == last {
-                return Fault::Timeout { phase, after: limit };
-            }
-            last = count;
-        }
     }
 
     fn watch_reading(
@@ -125,72 +106,6 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn send(&self, outgoing: Outgoing) -> Sending<'_> {
         Box::pin(self.exchange(outgoing))
-    }
-}
-
-/// How much of the request the connection has taken.
-#[derive(Clone, Default)]
-struct Progress(Arc<AtomicU64>);
-
-impl Progress {
-    const DONE: u64 = 1 << 63;
-
-    /// The body, counting as it is taken. An empty one is taken with the head.
-    fn watch(&self, body: Bytes) -> reqwest::Body {
-        if body.len() <= PIECE {
-            self.0.store(Self::DONE, Ordering::Relaxed);
-            return body.into();
-        }
-        let progress = self.clone();
-        let length = body.len() as u64;
-        let pieces = stream::unfold(body, move |mut rest| {
-            let progress = progress.clone();
-            async move {
-                if rest.is_empty() {
-                    return None;
-                }
-                let piece = rest.split_to(rest.len().min(PIECE));
-                progress.0.fetch_add(1, Ordering::Relaxed);
-                if rest.is_empty() {
-                    progress.0.fetch_or(Self::DONE, Ordering::Relaxed);
-                }
-                Some((Ok::<_, std::convert::Infallible>(piece), rest))
-            }
-        });
-        reqwest::Body::wrap(Sized { pieces: Box::pin(pieces), length })
-    }
-
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed) & !Self::DONE
-    }
-
-    fn is_done(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & Self::DONE != 0
-    }
-}
-
-/// A body in pieces whose length is known, so that it goes out with `Content-Length` and not in chunks.
-struct Sized<S> {
-    pieces: S,
-    length: u64,
-}
-
-impl<S> http_body::Body for Sized<S>
-where
-    S: Stream<Item = Result<Bytes, std::convert::Infallible>> + Unpin,
-{
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        self.pieces.poll_next_unpin(context).map(|piece| piece.map(|piece| piece.map(http_body::Frame::data)))
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        http_body::SizeHint::with_exact(self.length)
     }
 }
 

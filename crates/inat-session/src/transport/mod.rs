@@ -6,6 +6,7 @@
 mod collect;
 mod fault;
 mod http;
+mod progress;
 #[cfg(any(test, feature = "testing"))]
 mod scripted;
 mod timeout;

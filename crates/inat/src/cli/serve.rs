@@ -21,7 +21,7 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) listen: Vec<Listen>,
     /// Lead every path to this server instead of to iNaturalist, or with PREFIX=URL those that begin so; may be given
-    /// several times
+    /// several times. It gets no limits and no second tries but those given with it
     #[arg(long, value_name = "URL", env = "INAT_SERVE_UPSTREAM", value_delimiter = ',')]
     pub(crate) upstream: Vec<String>,
     /// Let other machines in, where the address lets them

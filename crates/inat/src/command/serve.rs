@@ -6,8 +6,11 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use inat_gateway::{Config, Gateway, Upstream, serve, signalled};
 use inat_sandbox::Sandbox;
+use inat_session::SessionBuilder;
 
 use crate::cli::{Options, ServeArgs};
 use crate::config::{self, Purpose};
@@ -17,13 +20,12 @@ use crate::show::{self, Screen, span};
 /// As good as for ever, and still a time a clock can add.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-pub(super) fn run(args: ServeArgs, options: &Options, screen: Screen) -> Result<(), Failure> {
+pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, screen: Screen) -> Result<(), Failure> {
     // It has to live as long as the gateway that leads to it.
     let sandbox = if options.server.sandbox { Some(sandbox()?) } else { None };
     let mut builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen);
     if !args.upstream.is_empty() {
-        // What another server says of its bodies is between it and its clients.
-        builder = builder.check_json(false);
+        builder = before_another_server(builder, matches, options);
     }
     let gateway_config = gateway_config(args, options, sandbox.as_ref())?;
     let runtime =
@@ -39,6 +41,17 @@ pub(super) fn run(args: ServeArgs, options: &Options, screen: Screen) -> Result<
         screen.say(&format!("stopped after {}", span(drained.took)));
         Ok(())
     })
+}
+
+/// Another server than iNaturalist: what it says of its bodies and of its load is between it and its clients, and it has no
+/// limits and no second tries but those that were asked for.
+fn before_another_server(builder: SessionBuilder, matches: &ArgMatches, options: &Options) -> SessionBuilder {
+    let is_said = |id: &str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
+    let paced =
+        ["rate", "per_second", "burst", "per_minute", "per_hour", "per_day", "per_month"].into_iter().any(is_said);
+    let builder = if paced { builder } else { builder.unlimited().max_delay(options.pace.max_wait.0) };
+    let builder = if is_said("retries") { builder } else { builder.max_retries(0) };
+    builder.check_json(false).limit_statuses([])
 }
 
 /// Starts to listen for signals, before anybody is told that it serves. True when there was one at once.
