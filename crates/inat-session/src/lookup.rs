@@ -8,7 +8,7 @@ pub(crate) use serve::Served;
 pub(crate) use write::Written;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -34,7 +34,8 @@ pub(crate) struct Shelf {
     /// Where the file of the store is, if it is one: a plan must not make it.
     file: Option<PathBuf>,
     /// Keys whose last answer was not kept: twins would wait for each other in vain.
-    unshareable: quick_cache::sync::Cache<Key, ()>,
+    /// Made when the first answer comes from the server: a hit has no use for it.
+    unshareable: LazyLock<quick_cache::sync::Cache<Key, ()>>,
 }
 
 /// What the cache says about a request.
@@ -72,7 +73,7 @@ impl Shelf {
         key_of: Option<KeyOf>,
         file: Option<PathBuf>,
     ) -> Self {
-        let unshareable = quick_cache::sync::Cache::new(1024);
+        let unshareable: LazyLock<_> = LazyLock::new(|| quick_cache::sync::Cache::new(1024));
         Self { store, rules, read_only, filter, key_of, file, unshareable }
     }
 

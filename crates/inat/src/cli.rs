@@ -10,7 +10,10 @@ pub(crate) use options::{ColorChoice, Options, Talk, Version};
 pub(crate) use request::{RequestArgs, RequestCommand};
 pub(crate) use serve::ServeArgs;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+use std::mem::ManuallyDrop;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// iNaturalist on the command line: polite, cached, durable.
 ///
@@ -180,6 +183,41 @@ pub(crate) fn command() -> clap::Command {
     Cli::command().mut_args(|arg| arg.global(true).hide_env_values(true)).mut_subcommands(quiet_about_values)
 }
 
+/// What the words of a command line say. Ends the process where they say nothing, or ask for help.
+///
+/// The whole tree, with its options in every command, takes longer to build than a cached answer to find. So the words are
+/// first held against the one command they seem to name; whatever does not fit there is left to the whole.
+pub(crate) fn parse(words: &[OsString]) -> (Cli, ArgMatches) {
+    quickly(words).unwrap_or_else(|| {
+        let mut command = command();
+        let matches = command.try_get_matches_from_mut(words).unwrap_or_else(|problem| problem.exit());
+        match Cli::from_arg_matches(&matches) {
+            Ok(cli) => (cli, matches),
+            Err(problem) => problem.format(&mut command).exit(),
+        }
+    })
+}
+
+/// Commands that ask for one answer, and should give it quickly.
+const REQUESTS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
+
+/// What fits here means the same in the whole tree: the first word that is no option, nor an option's value, is the command
+/// in both.
+fn quickly(words: &[OsString]) -> Option<(Cli, ArgMatches)> {
+    let name = words.iter().skip(1).find_map(|word| REQUESTS.iter().find(|name| word == *name))?;
+    // Taking a tree apart costs as much as building it, and there is one for the life of the process.
+    let mut one = ManuallyDrop::new(
+        Options::augment_args(clap::Command::new("inat"))
+            .mut_args(|arg| arg.global(true))
+            .subcommand_required(true)
+            .disable_help_flag(true)
+            .disable_help_subcommand(true)
+            .subcommand(RequestArgs::augment_args(clap::Command::new(*name)).disable_help_flag(true)),
+    );
+    let matches = one.try_get_matches_from_mut(words).ok()?;
+    Some((Cli::from_arg_matches(&matches).ok()?, matches))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +225,33 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn the_quick_way_says_the_same() {
+        let table: &[(&[&str], bool)] = &[
+            (&["get", "taxa", "q==monarch"], true),
+            (&["-v", "--sandbox", "get", "taxa", "-q", "--rate", "50/m"], true),
+            (&["get", "post"], true),
+            (&["post", "x", "a=b", "--form", "--retries", "0"], true),
+            (&["delete", "x", "--", "--get"], true),
+            (&["--user-agent", "get", "post", "taxa"], false),
+            (&["get"], false),
+            (&["get", "--help"], false),
+            (&["help", "get"], false),
+            (&["cache", "ls", "get"], false),
+            (&["get", "taxa", "--frobnicate"], false),
+            (&["request", "GET", "taxa"], false),
+            (&["budget"], false),
+        ];
+        for (words, quick) in table {
+            let words: Vec<OsString> = ["inat"].iter().chain(*words).map(OsString::from).collect();
+            let found = quickly(&words);
+            assert_eq!(found.is_some(), *quick, "{words:?}");
+            let Some((cli, _)) = found else { continue };
+            let whole = Cli::from_arg_matches(&command().try_get_matches_from(&words).unwrap()).unwrap();
+            assert_eq!(format!("{cli:?}"), format!("{whole:?}"), "{words:?}");
+        }
     }
 
     #[test]

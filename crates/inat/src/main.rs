@@ -12,17 +12,11 @@ mod show;
 
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
-
-use crate::cli::Cli;
 use crate::show::Screen;
 
 fn main() -> ExitCode {
-    let matches = cli::command().get_matches();
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(problem) => problem.format(&mut cli::command()).exit(),
-    };
+    let words: Vec<_> = std::env::args_os().collect();
+    let (cli, matches) = cli::parse(&words);
     let screen = Screen::new(&cli.options.talk);
     show::warnings::listen(screen);
     match command::run(cli, &matches, screen) {

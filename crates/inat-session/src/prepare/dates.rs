@@ -3,6 +3,8 @@
 //! A day stays a day, so that what it means does not depend on the machine's zone (and the server compares by day only when
 //! it is given days). A time without a zone gets the session's.
 
+use std::sync::OnceLock;
+
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::{Offset, TimeZone};
@@ -49,7 +51,7 @@ pub(super) enum When {
 /// A bare year or month is its first day, and its last day where a parameter says until when (`d2` and its kin). Where one
 /// day is asked for it is refused: the server would take the first day, and nobody means that.
 #[doc(alias = "convert_datetime_params")]
-pub(super) fn read(name: &str, text: &str, zone: &TimeZone) -> Result<String, String> {
+pub(super) fn read(name: &str, text: &str, zone: &Zone) -> Result<String, String> {
     let shown: String = text.chars().take(40).collect();
     let unreadable = || {
         format!("`{name}`: `{shown}` is no day or time that can be read; write 2026-11-22 or 2026-11-22T14:30:00+01:00")
@@ -74,9 +76,26 @@ pub(super) fn moment(zoned: &Zoned) -> Option<String> {
     written(zoned.datetime(), zoned.offset())
 }
 
+/// The session's zone. The machine's is only looked for when a time needs it: its tables are hundreds of files, and most
+/// requests name no time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Zone(OnceLock<TimeZone>);
+
+impl Zone {
+    fn get(&self) -> TimeZone {
+        self.0.get_or_init(TimeZone::system).clone()
+    }
+}
+
+impl From<TimeZone> for Zone {
+    fn from(zone: TimeZone) -> Self {
+        Self(zone.into())
+    }
+}
+
 /// A time without a zone, in the session's. In the hour a clock is set forward it is taken as the later one, as elsewhere.
-pub(super) fn local(time: DateTime, zone: &TimeZone) -> Option<Zoned> {
-    time.to_zoned(zone.clone()).ok()
+pub(super) fn local(time: DateTime, zone: &Zone) -> Option<Zoned> {
+    time.to_zoned(zone.get()).ok()
 }
 
 fn takes_one_day(name: &str) -> bool {
@@ -144,8 +163,8 @@ fn year_or_month(text: &str) -> Option<When> {
 mod tests {
     use super::*;
 
-    fn pacific() -> TimeZone {
-        TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap()
+    fn pacific() -> Zone {
+        TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap().into()
     }
 
     #[test]
@@ -227,7 +246,7 @@ mod tests {
     #[test]
     fn odd_offsets_and_skipped_hours_are_written_so_that_they_can_be_read() {
         let lmt = TimeZone::fixed(Offset::from_seconds(-28_378).unwrap());
-        assert_eq!(read("d1", "1850-01-01T00:00:00", &lmt).as_deref(), Ok("1849-12-31T23:59:58-07:53"));
+        assert_eq!(read("d1", "1850-01-01T00:00:00", &lmt.into()).as_deref(), Ok("1849-12-31T23:59:58-07:53"));
         assert_eq!(read("d1", "2026-03-08T02:30", &pacific()).as_deref(), Ok("2026-03-08T03:30:00-07:00"));
     }
 }

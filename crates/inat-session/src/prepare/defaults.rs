@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use http::HeaderMap;
-use jiff::tz::TimeZone;
 use url::Url;
 
+use super::dates::Zone;
 use crate::Token;
 
 /// What a session gives to every request that does not say otherwise.
@@ -20,7 +20,7 @@ pub(crate) struct Defaults {
     /// Fields of every request. `Authorization` and `Cookie` among them go where the token may go, and nowhere else.
     pub(crate) headers: Vec<(String, String)>,
     /// The zone of days and times that name none.
-    pub(crate) zone: TimeZone,
+    pub(crate) zone: Zone,
     /// For a program that serves others: adds no fields of its own, and takes credentials whole instead of trusting the owner a
     /// JWT names.
     pub(crate) plain: bool,
@@ -47,7 +47,7 @@ impl Default for Defaults {
             user_agent: Self::USER_AGENT.to_owned(),
             token: None,
             headers: Vec::new(),
-            zone: TimeZone::system(),
+            zone: Zone::default(),
             plain: false,
             fields: OnceLock::new(),
         }

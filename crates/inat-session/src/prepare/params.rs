@@ -3,10 +3,8 @@
 //! The steps and their order are the reference's. They apply to the query only, never to a body, and by name only where
 //! names have iNaturalist's meaning; a parameter that stands in the URL already is left as it is.
 
-use jiff::tz::TimeZone;
-
 use super::choices;
-use super::dates::{self, DATE_PARAMS};
+use super::dates::{self, DATE_PARAMS, Zone};
 use crate::{Error, Param};
 
 /// Names that are options of a request and no parameters of the API: the reference takes them among the parameters and
@@ -27,7 +25,7 @@ pub(super) struct Translated {
 
 /// Writes parameters as the API wants them, or names everything that is wrong with them.
 #[doc(alias = "preprocess_request_params")]
-pub(super) fn translate(query: &[(String, Param)], zone: &TimeZone, by_name: bool) -> Result<Translated, Error> {
+pub(super) fn translate(query: &[(String, Param)], zone: &Zone, by_name: bool) -> Result<Translated, Error> {
     let mut params = query.to_vec();
     let mut problems = Vec::new();
     let mut dry_run = false;
@@ -109,7 +107,7 @@ fn set(params: &mut Vec<(String, Param)>, wanted: &str, value: Param) {
     params.insert(place, (wanted.to_owned(), value));
 }
 
-fn date(params: &mut [(String, Param)], zone: &TimeZone, problems: &mut Vec<String>) {
+fn date(params: &mut [(String, Param)], zone: &Zone, problems: &mut Vec<String>) {
     for (name, value) in params.iter_mut().filter(|(name, _)| DATE_PARAMS.contains(&name.as_str())) {
         let items = match value {
             Param::List(items) => items.as_mut_slice(),
@@ -164,11 +162,11 @@ fn field(value: Param, expanded: &mut Vec<(String, Param)>) {
 }
 
 fn plain(name: &Param) -> String {
-    text(name, &TimeZone::UTC).unwrap_or_default()
+    text(name, &jiff::tz::TimeZone::UTC.into()).unwrap_or_default()
 }
 
 /// A value as text; the empty text for nothing. Lists lose what is empty in them.
-fn text(value: &Param, zone: &TimeZone) -> Result<String, &'static str> {
+fn text(value: &Param, zone: &Zone) -> Result<String, &'static str> {
     const OUT_OF_RANGE: &str = "is a time that cannot be written";
     Ok(match value {
         Param::Null => String::new(),
@@ -201,7 +199,7 @@ mod tests {
 
     fn pairs(query: &[(&str, Param)], by_name: bool) -> Result<String, String> {
         let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let zone = TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap();
+        let zone = jiff::tz::TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap().into();
         let translated = translate(&query, &zone, by_name).map_err(|error| error.to_string())?;
         let pairs: Vec<_> = translated.pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Ok(pairs.join("&"))
@@ -273,8 +271,8 @@ mod tests {
             assert_eq!(one(name, 1), "");
         }
         let query = [("dry_run".to_owned(), Param::Bool(true))];
-        assert!(translate(&query, &TimeZone::UTC, true).unwrap().dry_run);
-        assert!(!translate(&query, &TimeZone::UTC, false).unwrap().dry_run);
+        assert!(translate(&query, &jiff::tz::TimeZone::UTC.into(), true).unwrap().dry_run);
+        assert!(!translate(&query, &jiff::tz::TimeZone::UTC.into(), false).unwrap().dry_run);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::*;
 use crate::{Kind, Param, Token, Upload};
 
 fn defaults() -> Defaults {
-    Defaults { zone: TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap(), ..Defaults::default() }
+    Defaults { zone: TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap().into(), ..Defaults::default() }
 }
 
 fn ready(request: &Request) -> Prepared {

@@ -30,7 +30,7 @@ fn each_ending_has_its_code() {
         (2, &["get", "taxa", "--rate", "50"]),
         (2, &["get", "taxa", "--per-second", "-1"]),
         (2, &["get", "taxa", "--per-second", "nan"]),
-        (2, &["get", "taxa", "--base-url", "http://127.0.0.1:1/"]),
+        (2, &["get", "taxa", "--sandbox", "--base-url", "http://127.0.0.1:1/"]),
         (2, &["post", "observation_photos", "@/no/such/photo.jpg"]),
         (3, &["get", "taxa", "--offline"]),
         (4, &["get", "http://sandbox.inat.localhost/__sandbox/status/422"]),

@@ -40,7 +40,7 @@ fn one_cache_for_everybody() {
     let (served, home, sandbox) = (Home::new(), Home::new(), sandbox());
     let gateway = Gateway::start(&served, &["--upstream", sandbox.url(), "--no-limit"]);
     let base = format!("{}/v1/", gateway.url);
-    for expected in ["cache-status: inat; fwd=miss", "cache-status: inat; hit"] {
+    for expected in ["cache-status: inat; fwd=uri-miss", "cache-status: inat; hit"] {
         let run = home.run(&["get", "taxa/48662", "--base-url", &base, "--cache-for", "off", "-vv"]).ok();
         assert!(run.err.contains(expected), "{expected}: {}", run.err);
     }
