@@ -61,9 +61,11 @@ impl HttpTransport {
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
         let Outgoing { request, timeouts, verify, url } = outgoing;
         let client = self.client(verify, timeouts.connect)?;
+        // A transport around this one may have sent the request elsewhere.
+        let parsed = url.filter(|url| *request.uri() == *url.as_str());
         let (parts, body) = request.into_parts();
         let progress = Progress::default();
-        let request = match url {
+        let request = match parsed {
             Some(url) => from_parsed(url, parts, progress.watch(body)),
             None => reqwest::Request::try_from(http::Request::from_parts(parts, progress.watch(body)))
                 .map_err(|error| Fault::Unsendable(describe(&error)))?,
