@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 use crate::builder::SessionBuilder;
 use crate::dry_run::Plan;
 use crate::limit::BucketReport;
+use crate::prepare::Sendable;
 use crate::request::Request;
 use crate::response::Response;
 use crate::runtime::wait;
-use crate::session::{Cache, Sendable};
+use crate::session::Cache;
 use crate::{Error, Prepared};
 
 /// A session whose methods wait. Cloning it is cheap, and clones share everything.

@@ -1,5 +1,6 @@
 //! Setting a session up: one table of defaults, each with its source.
 
+mod assemble;
 mod caching;
 mod limits;
 
@@ -16,7 +17,7 @@ use crate::limit::{Ledger, Limits};
 use crate::lookup::{Filter, KeyOf};
 use crate::prepare::Defaults;
 use crate::retry::Backoff;
-use crate::session::{Core, Session};
+use crate::session::Session;
 use crate::store::Store;
 use crate::transport::{RequestTimeout, Transport};
 use crate::{Clock, Error, Token};
@@ -63,35 +64,35 @@ use crate::{Clock, Error, Token};
 #[allow(clippy::struct_excessive_bools, reason = "one field for each setting, and some settings are switches")]
 pub struct SessionBuilder {
     /// The first setting that was refused; `build` reports it.
-    pub(crate) problem: Option<String>,
-    pub(crate) base_url: Url,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) token: Option<Token>,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) plain: bool,
-    pub(crate) place: Place<Arc<dyn Store>>,
-    pub(crate) rules: Rules,
-    pub(crate) read_only: bool,
-    pub(crate) cache_size: u64,
-    pub(crate) memory_tier: u64,
-    pub(crate) compress: bool,
-    pub(crate) filter: Option<Filter>,
-    pub(crate) key_of: Option<KeyOf>,
-    pub(crate) ledger: Place<Arc<dyn Ledger>>,
-    pub(crate) limits: Limits,
-    pub(crate) max_retries: u32,
-    pub(crate) backoff: Backoff,
-    pub(crate) timeout: RequestTimeout,
-    pub(crate) read_whole: u64,
-    pub(crate) check_json: bool,
-    pub(crate) transport: Option<Arc<dyn Transport>>,
-    pub(crate) clock: Clock,
-    pub(crate) listener: Listener,
+    problem: Option<String>,
+    base_url: Url,
+    user_agent: Option<String>,
+    token: Option<Token>,
+    headers: Vec<(String, String)>,
+    plain: bool,
+    place: Place<Arc<dyn Store>>,
+    rules: Rules,
+    read_only: bool,
+    cache_size: u64,
+    memory_tier: u64,
+    compress: bool,
+    filter: Option<Filter>,
+    key_of: Option<KeyOf>,
+    ledger: Place<Arc<dyn Ledger>>,
+    limits: Limits,
+    max_retries: u32,
+    backoff: Backoff,
+    timeout: RequestTimeout,
+    read_whole: u64,
+    check_json: bool,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Clock,
+    listener: Listener,
 }
 
 /// Where something is kept.
 #[derive(Clone, Debug)]
-pub(crate) enum Place<Custom> {
+enum Place<Custom> {
     /// The user's folder.
     Standard,
     /// This file.
@@ -259,12 +260,12 @@ impl SessionBuilder {
     /// # Errors
     /// [`crate::Kind::Config`] names the setting that is wrong.
     pub fn build(self) -> Result<Session, Error> {
-        Core::new(self).map(Session::from_core)
+        assemble::assemble(self).map(Session::from_core)
     }
 
     /// What requests are prepared with.
-    pub(crate) fn defaults(&self) -> Defaults {
-        let own = concat!("inat-session/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+    fn defaults(&self) -> Defaults {
+        let own = Defaults::USER_AGENT;
         let user_agent = self.user_agent.as_ref().map_or_else(|| own.to_owned(), |extra| format!("{own} {extra}"));
         Defaults {
             base: self.base_url.clone(),

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::cache::Key;
-use crate::path::Stage;
 use crate::response::Response;
 use crate::runtime::spawn;
+use crate::stage::Stage;
 use crate::{Error, Kind};
 
 /// What tells twins: a hash over everything that shapes the request and its answer, identity included.

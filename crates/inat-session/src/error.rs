@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::path::Stage;
+use crate::stage::Stage;
 use crate::transport::Fault;
 use crate::{Response, Timestamp};
 

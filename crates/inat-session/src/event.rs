@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::path::Stage;
+use crate::stage::Stage;
 
 /// One thing that happened to one request, at one stage of its path.
 #[derive(Clone, Debug)]

@@ -18,8 +18,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::cache::MissReason;
-use crate::path::Stage;
 use crate::secret::{mask_headers, mask_url};
+use crate::stage::Stage;
 use crate::{Error, Kind, Timestamp};
 
 /// An answer: status, fields, body, and where it came from. Cloning it is cheap, and the body is shared.

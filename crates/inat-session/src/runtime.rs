@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
-use crate::path::Stage;
+use crate::stage::Stage;
 use crate::{Error, Kind};
 
 /// One for the process: flights of several sessions are few, and threads cost more than they do.

@@ -1,9 +1,7 @@
 //! The session: what a program holds in its hand.
 
-mod core;
 mod inspect;
 
-pub(crate) use core::Core;
 pub use inspect::Cache;
 
 use std::sync::Arc;
@@ -12,9 +10,12 @@ use serde::de::DeserializeOwned;
 
 use crate::builder::SessionBuilder;
 use crate::dry_run::Plan;
-use crate::path::{self, Stage};
+use crate::parts::Core;
+use crate::path;
+use crate::prepare::Sendable;
 use crate::request::Request;
 use crate::response::Response;
+use crate::stage::Stage;
 use crate::{Error, Kind, Prepared};
 
 /// A polite, durable HTTP session: paced, cached, retried. Cloning it is cheap, and clones share everything; it may be used
@@ -34,40 +35,6 @@ use crate::{Error, Kind, Prepared};
 #[derive(Clone, Debug)]
 pub struct Session {
     core: Arc<Core>,
-}
-
-/// What may be sent: a [`Request`], or one that is [`Prepared`] already.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Sendable {
-    /// Prepared when it is sent.
-    Request(Box<Request>),
-    /// Sent as it is.
-    Prepared(Box<Prepared>),
-}
-
-impl From<Request> for Sendable {
-    fn from(request: Request) -> Self {
-        Self::Request(Box::new(request))
-    }
-}
-
-impl From<&Request> for Sendable {
-    fn from(request: &Request) -> Self {
-        Self::Request(Box::new(request.clone()))
-    }
-}
-
-impl From<Prepared> for Sendable {
-    fn from(prepared: Prepared) -> Self {
-        Self::Prepared(Box::new(prepared))
-    }
-}
-
-impl From<&Prepared> for Sendable {
-    fn from(prepared: &Prepared) -> Self {
-        Self::Prepared(Box::new(prepared.clone()))
-    }
 }
 
 impl Session {

@@ -10,10 +10,10 @@ use super::trip::Trip;
 use crate::cache::Key;
 use crate::coalesce::{Landing, Twin, alone};
 use crate::lookup::{Found, Question};
-use crate::path::Stage;
+use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
-use crate::session::Core;
+use crate::stage::Stage;
 use crate::{Error, Freshness, Kind, Options};
 
 /// How long a lease holds without being renewed: how long others wait for a process that was killed.

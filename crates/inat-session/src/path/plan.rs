@@ -9,11 +9,11 @@ use crate::cache::MissReason;
 use crate::dry_run::{Forecast, MockResponse, Plan, is_dry_run_enabled};
 use crate::limit::Refusal;
 use crate::lookup::{Found, is_safe};
-use crate::path::Stage;
+use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
 use crate::secret::mask_url;
-use crate::session::Core;
+use crate::stage::Stage;
 use crate::{Error, Kind};
 
 /// Whether this request is only to be planned.

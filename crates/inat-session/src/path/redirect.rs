@@ -7,10 +7,10 @@ use http::{Method, StatusCode};
 
 use super::trip::Trip;
 use crate::lookup::is_redirect;
-use crate::path::Stage;
 use crate::prepare::{Payload, Prepared, identity_of};
 use crate::response::{Redirected, Response};
 use crate::secret::mask_url;
+use crate::stage::Stage;
 use crate::{Error, Kind};
 
 /// Travels, and travels on where an answer points, as often as the request allows.

@@ -6,9 +6,9 @@ use http::{HeaderMap, StatusCode};
 use super::trip::Trip;
 use crate::Timestamp;
 use crate::cache::Received;
-use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::retry::{Outcome, retry_after};
+use crate::stage::Stage;
 use crate::transport::{Chunks, Fault};
 use crate::validate::{self, Soundness};
 

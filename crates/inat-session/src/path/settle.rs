@@ -12,10 +12,10 @@ use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
 use crate::lookup::{Question, Served, Written, is_safe};
-use crate::path::Stage;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
 use crate::runtime::may_wait;
+use crate::stage::Stage;
 use crate::transport::Fault;
 use crate::{Error, Kind};
 

@@ -14,10 +14,10 @@ use super::settle::handed_on;
 use super::trip::Trip;
 use crate::Clock;
 use crate::cache::{Entry, Key};
+use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::response::{Arriving, Content, Origin, Response};
 use crate::runtime::{may_wait, spawn};
-use crate::session::Core;
 use crate::transport::{Chunks, Fault, Phase};
 
 /// How many pieces may wait for a caller who reads slowly.

@@ -9,11 +9,11 @@ use crate::cache::Trouble;
 use crate::event::Listener;
 use crate::limit::{self, LedgerError, Patience, Refusal, RetryAfter};
 use crate::lookup::Question;
-use crate::path::Stage;
+use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::retry::{Tried, Why, retry_after};
 use crate::secret::mask_url;
-use crate::session::Core;
+use crate::stage::Stage;
 use crate::transport::{Body, Fault, Incoming, Outgoing, collect};
 use crate::{Error, Kind, Timestamp};
 

@@ -7,11 +7,11 @@ use http::HeaderValue;
 use url::Url;
 
 use super::trip::Trip;
-use crate::path::Stage;
 use crate::prepare::upload::{self, Found};
 use crate::prepare::{Payload, Prepared, encode_multipart};
 use crate::request::{Request, Upload};
 use crate::runtime::may_wait;
+use crate::stage::Stage;
 use crate::{Error, Kind, MAX_UPLOAD, Response};
 
 /// A body that is ready to be sent.

@@ -17,6 +17,7 @@ mod multipart;
 mod params;
 mod phrase;
 mod ranks;
+mod sendable;
 #[cfg(test)]
 mod tests;
 pub(crate) mod upload;
@@ -26,6 +27,7 @@ pub(crate) use defaults::Defaults;
 
 pub(crate) use identity::{identity_of, whole_identity_of};
 pub(crate) use multipart::encode_multipart;
+pub use sendable::Sendable;
 
 use ::url::Url;
 use bytes::Bytes;

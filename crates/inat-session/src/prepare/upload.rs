@@ -10,7 +10,7 @@ use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::path::Stage;
+use crate::stage::Stage;
 use crate::{Error, Kind, MAX_UPLOAD, Upload, UploadSource};
 
 /// A file whose bytes are here.

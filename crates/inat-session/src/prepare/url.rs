@@ -5,8 +5,8 @@ use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 use url::{Position, Url};
 
-use crate::path::Stage;
 use crate::secret::mask_text;
+use crate::stage::Stage;
 use crate::{Error, Kind};
 
 /// A URL without credentials, and the credentials.

@@ -1,7 +1,7 @@
 //! The cache, for people: what is in it, and tidying it.
 
-use crate::path::Stage;
-use crate::session::Core;
+use crate::parts::Core;
+use crate::stage::Stage;
 use crate::store::{Listed, Stats, StoreError};
 use crate::{Error, Kind};
 

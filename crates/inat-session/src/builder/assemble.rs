@@ -1,0 +1,121 @@
+//! From settings to the parts of a session. No file is opened here: stores and ledgers open theirs when they are first used.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use url::Position;
+
+use super::{Place, SessionBuilder};
+use crate::background::Background;
+use crate::cache::Rules;
+use crate::coalesce::{Flights, Renewals};
+use crate::limit::{Ledger, Limiter, MemoryLedger, SqliteLedger};
+use crate::lookup::Shelf;
+use crate::parts::Core;
+use crate::paths::Paths;
+use crate::stage::Stage;
+use crate::store::{MemoryStore, SqliteStore, Store, TieredStore};
+use crate::{Error, Kind};
+
+/// Everything the path needs, or which setting is wrong.
+pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
+    if let Some(problem) = &builder.problem {
+        return Err(config(problem.clone()));
+    }
+    builder.limits.validate().map_err(config)?;
+    let defaults = builder.defaults();
+    let clock = builder.clock.clone();
+    let file = store_file(&builder)?;
+    let store = open_store(&builder, file.as_deref());
+    let ledger = open_ledger(&builder)?;
+    let rules = rules(&builder);
+    let transport = OnceLock::new();
+    if let Some(own) = builder.transport {
+        let _ = transport.set(own);
+    }
+    Ok(Core {
+        defaults,
+        shelf: Shelf::new(store, rules, builder.read_only, builder.filter, builder.key_of, file),
+        flights: Flights::default(),
+        renewals: Renewals::default(),
+        limiter: Limiter::new(builder.limits, ledger, clock.clone()),
+        max_retries: builder.max_retries,
+        backoff: builder.backoff,
+        timeout: builder.timeout,
+        read_whole: builder.read_whole,
+        check_json: builder.check_json,
+        clock,
+        listener: builder.listener,
+        background: Background::default(),
+        transport,
+        closed: AtomicBool::new(false),
+    })
+}
+
+/// The rules of the cache. Where the API's base is somebody else's host (a sandbox, a gateway), it is iNaturalist's all the
+/// same: `v` and `ttl` are for the caches on the way there too.
+fn rules(builder: &SessionBuilder) -> Rules {
+    let mut rules = builder.rules.clone();
+    let base = &builder.base_url[Position::BeforeHost..Position::AfterPort];
+    if !rules.inat_hosts.is_empty() && !rules.inat_hosts.iter().any(|host| host == base) {
+        rules.inat_hosts.push(base.to_owned());
+    }
+    rules
+}
+
+/// A setting is wrong.
+fn config(problem: impl Into<String>) -> Error {
+    Error::new(Stage::Build, Kind::Config(problem.into()))
+}
+
+fn standard() -> Result<Paths, Error> {
+    Paths::standard().ok_or_else(|| {
+        config("this user has no home folder to keep files in")
+            .with_hint("name the files, or set INAT_HOME to a folder")
+    })
+}
+
+/// The file of the cache, where it is one.
+fn store_file(builder: &SessionBuilder) -> Result<Option<PathBuf>, Error> {
+    Ok(match &builder.place {
+        _ if builder.rules.disabled => None,
+        Place::Memory | Place::Custom(_) => None,
+        Place::File(path) => Some(path.clone()),
+        Place::Standard => Some(standard()?.cache_file),
+    })
+}
+
+fn open_store(builder: &SessionBuilder, file: Option<&Path>) -> Arc<dyn Store> {
+    let Some(path) = file else {
+        return match &builder.place {
+            Place::Custom(store) => store.clone(),
+            _ => Arc::new(MemoryStore::new(builder.cache_size)),
+        };
+    };
+    let config = crate::store::Config {
+        max_bytes: builder.cache_size,
+        compress: builder.compress,
+        read_only: builder.read_only,
+        clock: builder.clock.clone(),
+        ..crate::store::Config::default()
+    };
+    let store = SqliteStore::at(path, config);
+    match builder.memory_tier {
+        0 => Arc::new(store),
+        bytes => Arc::new(TieredStore::new(store, bytes)),
+    }
+}
+
+fn open_ledger(builder: &SessionBuilder) -> Result<Arc<dyn Ledger>, Error> {
+    if builder.limits.is_unlimited() {
+        return Ok(Arc::new(MemoryLedger::new(builder.clock.clone())));
+    }
+    let path = match &builder.ledger {
+        Place::Memory => return Ok(Arc::new(MemoryLedger::new(builder.clock.clone()))),
+        Place::Custom(ledger) => return Ok(ledger.clone()),
+        Place::File(path) => path.clone(),
+        Place::Standard => standard()?.budget_file,
+    };
+    Ok(Arc::new(SqliteLedger::at(path, builder.clock.clone())))
+}

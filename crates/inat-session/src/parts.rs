@@ -1,0 +1,75 @@
+//! What a session is made of, and the stages share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::background::Background;
+use crate::coalesce::{Flights, Renewals};
+use crate::event::Listener;
+use crate::limit::Limiter;
+use crate::lookup::Shelf;
+use crate::prepare::{self, Defaults, Prepared, Sendable};
+use crate::request::Request;
+use crate::retry::Backoff;
+use crate::stage::Stage;
+use crate::transport::{HttpTransport, RequestTimeout, Transport};
+use crate::{Clock, Error, Kind};
+
+/// Everything the path needs. Made once, shared by all clones of a session.
+pub(crate) struct Core {
+    pub(crate) defaults: Defaults,
+    pub(crate) shelf: Shelf,
+    pub(crate) flights: Flights,
+    pub(crate) renewals: Renewals,
+    pub(crate) limiter: Limiter,
+    pub(crate) max_retries: u32,
+    pub(crate) backoff: Backoff,
+    pub(crate) timeout: RequestTimeout,
+    pub(crate) read_whole: u64,
+    pub(crate) check_json: bool,
+    pub(crate) clock: Clock,
+    pub(crate) listener: Listener,
+    pub(crate) background: Background,
+    pub(crate) transport: OnceLock<Arc<dyn Transport>>,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Core {
+    /// The transport, made when the first request has to be sent.
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        self.transport.get_or_init(|| Arc::new(HttpTransport::new(self.clock.clone())))
+    }
+
+    pub(crate) fn prepare(&self, request: &Request) -> Result<Prepared, Error> {
+        prepare::prepare(request, &self.defaults)
+    }
+
+    pub(crate) fn ready(&self, request: Sendable) -> Result<Prepared, Error> {
+        match request {
+            Sendable::Request(request) => self.prepare(&request),
+            Sendable::Prepared(prepared) => Ok(*prepared),
+        }
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(Stage::Prepare, Kind::Closed));
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        self.closed.store(true, Ordering::Release);
+        self.background.finish(&self.clock, PATIENCE).await;
+        self.shelf.close();
+        self.limiter.close();
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("shelf", &self.shelf).field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
