@@ -9,9 +9,11 @@
 
 mod flight;
 mod metered;
+mod pause;
 mod plan;
 mod redirect;
 mod reply;
+mod send;
 mod settle;
 mod stream;
 mod trip;

@@ -1,0 +1,112 @@
+//! One try: the request goes out, and what comes back is counted and collected.
+
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::metered::metered;
+use super::reply::{Arrived, ArrivedBody, Reply};
+use super::trip::Trip;
+use super::upload::Loaded;
+use crate::Error;
+use crate::limit::Refusal;
+use crate::lookup::Question;
+use crate::prepare::Prepared;
+use crate::secret::mask_url;
+use crate::stage::Stage;
+use crate::transport::{Body, Fault, Incoming, Outgoing, Phase, collect};
+
+impl Trip {
+    /// Sends the request once.
+    pub(super) async fn transmit(
+        &mut self,
+        prepared: &Prepared,
+        question: &Question,
+        body: &Loaded,
+    ) -> Result<Reply, Error> {
+        let limits = self.core().timeout.of(&prepared.method, prepared.options.timeout);
+        let headers = merged(&prepared.headers, &question.conditions, body.content_type.as_ref());
+        let mut request = http::Request::new(body.bytes.clone());
+        *request.method_mut() = prepared.method.clone();
+        *request.headers_mut() = headers.clone();
+        *request.uri_mut() = match prepared.uri() {
+            Ok(uri) => uri,
+            Err(problem) => return Ok(Reply::Failed(Fault::Unsendable(problem))),
+        };
+        self.attempts += 1;
+        let attempt = self.attempts;
+        self.listener()
+            .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));
+        let url = prepared.target.is_none().then(|| prepared.url.clone());
+        let outgoing = Outgoing { request, timeouts: limits, verify: prepared.options.verify, url };
+        let exchange = self.exchange(prepared, outgoing, headers);
+        let reply = match self.left(prepared) {
+            None => exchange.await?,
+            Some(left) => tokio::select! {
+                reply = exchange => reply?,
+                () = self.core().clock.expire(left) => {
+                    Reply::Failed(Fault::Timeout { phase: Phase::Reading, after: left })
+                }
+            },
+        };
+        if let Reply::Failed(fault) = &reply {
+            self.listener().tell(Stage::Transport, || fault.to_string());
+        }
+        Ok(reply)
+    }
+
+    async fn exchange(&self, prepared: &Prepared, outgoing: Outgoing, sent: HeaderMap) -> Result<Reply, Error> {
+        let request_time = self.now();
+        let mut incoming = match self.core().transport().send(outgoing).await {
+            Ok(incoming) => incoming,
+            Err(fault) => return Ok(Reply::Failed(fault)),
+        };
+        let response_time = self.now();
+        let (status, version) = (incoming.status, incoming.version);
+        self.listener().tell(Stage::Transport, || {
+            format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
+        });
+        if let Err(refusal) = self.count_bytes(prepared, &mut incoming).await {
+            return Err(self.refusal(prepared, refusal));
+        }
+        let bound = match (&prepared.method, prepared.options.stream && status.is_success()) {
+            // The length it names is that of the body a `GET` would get.
+            (&Method::HEAD, _) => u64::MAX,
+            (_, true) => 0,
+            // What may still be an error is read whole, so that the caller can be told what the server says.
+            (_, false) => self.core().read_whole,
+        };
+        let content = match collect(&mut incoming, bound).await {
+            Body::Whole(bytes) => ArrivedBody::Whole(bytes),
+            Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
+            Body::Cut(fault) => return Ok(Reply::Failed(fault)),
+        };
+        let headers = incoming.headers;
+        let arrived = Arrived { status, version, headers, content, sent, request_time, response_time, sound: true };
+        Ok(Reply::Answered(Box::new(arrived)))
+    }
+
+    /// Reserves what the answer says it will bring, where bytes are counted, and counts what it does bring.
+    async fn count_bytes(&self, prepared: &Prepared, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let Ok(patience) = self.patience(prepared) else { return Ok(()) };
+        let declared = incoming.declared_length();
+        let limiter = &self.core().limiter;
+        let permit = limiter.reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(wait)).await?;
+        let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+        incoming.body = metered(body, limiter, permit);
+        Ok(())
+    }
+}
+
+/// The request's fields, with those of the cache in place of its own of the same names.
+fn merged(own: &HeaderMap, conditions: &HeaderMap, content_type: Option<&HeaderValue>) -> HeaderMap {
+    let mut headers = own.clone();
+    for name in conditions.keys() {
+        headers.remove(name);
+    }
+    for (name, value) in conditions {
+        headers.append(name.clone(), value.clone());
+    }
+    if let Some(content_type) = content_type {
+        headers.insert(http::header::CONTENT_TYPE, content_type.clone());
+    }
+    headers
+}
