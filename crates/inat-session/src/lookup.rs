@@ -120,6 +120,7 @@ impl Shelf {
         if !self.covers(prepared) {
             return match cache::look(&asked, &[], &self.rules, now) {
                 Lookup::Refused(reason) => Found::Refused(reason),
+                Lookup::Miss(reason @ MissReason::Method) => Found::Ask(Question::plain(None, reason)),
                 _ => Found::Ask(Question::plain(None, MissReason::Bypass)),
             };
         }
@@ -152,7 +153,7 @@ impl Shelf {
         let keyless = matches!(prepared.payload, Payload::Multipart { .. });
         !bypassed
             && !keyless
-            && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
+            && self.rules.allows(&self.rules.method(&prepared.method, &prepared.headers))
     }
 
     pub(crate) fn key(&self, prepared: &Prepared) -> Key {

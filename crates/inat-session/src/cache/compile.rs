@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use super::directives::{NoCache, ResponseDirectives};
 use super::storing::is_heuristically_cacheable;
-use super::{Asked, Flags, Lifetime, LifetimeSource, Policy, Received, Rules, age, fields, key};
+use super::{Asked, Flags, Lifetime, LifetimeSource, Policy, Received, Rules, age, fields};
 use crate::Timestamp;
 
 /// The largest share of its past life a response may stay fresh by heuristic, as a divisor (RFC 9111 §4.2.2: "a typical
@@ -110,7 +110,7 @@ fn lifetime(
     if let Some((lifetime, source)) = rules.lifetimes.of(asked.url) {
         return (Freshness::of(lifetime, response_time), source);
     }
-    match heuristic(asked, status, headers, directives, response_time) {
+    match heuristic(asked, status, headers, directives, response_time, rules) {
         Some(lifetime) => (Freshness::HowOld(lifetime), LifetimeSource::Heuristic),
         None => (Freshness::HowOld(Duration::ZERO), LifetimeSource::None),
     }
@@ -133,9 +133,10 @@ fn heuristic(
     headers: &HeaderMap,
     directives: &ResponseDirectives,
     response_time: Timestamp,
+    rules: &Rules,
 ) -> Option<Duration> {
     let guessable = is_heuristically_cacheable(status) || directives.public;
-    let reading = matches!(key::effective_method(asked.method, asked.headers), Method::GET | Method::HEAD);
+    let reading = matches!(rules.method(asked.method, asked.headers), Method::GET | Method::HEAD);
     let modified = fields::date(headers, &header::LAST_MODIFIED, response_time)?;
     let date = fields::date(headers, &header::DATE, response_time).unwrap_or(response_time);
     (guessable && reading).then(|| (date.since(modified) / HEURISTIC_SHARE).min(HEURISTIC_CAP))

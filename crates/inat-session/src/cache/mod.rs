@@ -47,6 +47,7 @@ use url::Url;
 pub use answer::{Answer, answer};
 pub use combine::splice;
 pub use entry::{Entry, Flags, LifetimeSource, Part, Policy, Vary};
+pub use freshen::revalidated;
 pub use glob::Glob;
 pub use identity::Identity;
 pub use invalidate::invalidated;

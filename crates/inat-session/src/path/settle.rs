@@ -84,7 +84,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(trip, prepared, arrived, origin);
-                response.expiry = may_wait(|| core.shelf.put(&key, &entry, &body, &response, now));
+                response.expiry = may_wait(|| core.shelf.put(&key, &entry, &body, &response, &prepared.headers, now));
                 trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
             }

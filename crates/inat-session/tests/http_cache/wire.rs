@@ -127,3 +127,64 @@ fn odd_statuses() {
         }
     }
 }
+
+/// What `printf one | gzip -n` makes.
+const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\xcf\x4b\x05\x00\xcf\xcb\x95\x34\x03\x00\x00\x00";
+
+fn packed(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nCache-Control: max-age=1\r\nETag: \"1\"\r\nContent-Encoding: gzip\r\nConnection: close\r\n{fields}\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// RFC 9110 §8.4: a body arrives as it was before it was packed, and so do the fields that speak of it.
+#[test]
+fn packed_bodies() {
+    let length = format!("Content-Length: {}\r\n", PACKED.len());
+    let (url, seen) = origin(vec![
+        packed("200 OK", &length, PACKED),
+        packed("304 Not Modified", "", b""),
+        packed("200 OK", &length, b""),
+    ]);
+    let session = session();
+    for (freshness, from_cache) in [(Request::get(&url), false), (Request::get(&url).refresh(), true)] {
+        let answer = session.send(freshness.raise_for_status(false)).unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().unwrap().as_ref()), (200, "one"));
+        assert!(answer.header("content-encoding").is_none() && answer.header("content-length").is_none());
+        assert_eq!(answer.is_from_cache(), from_cache);
+    }
+    let head = session.send(Request::head(&url).refresh()).unwrap();
+    assert_eq!((head.status().as_u16(), head.text().unwrap().as_ref()), (200, ""));
+    assert!(seen.iter().all(|request| request.to_ascii_lowercase().contains("accept-encoding: gzip")));
+}
+
+/// A body that is not what its fields say is an error that says so, and is not stored.
+#[test]
+fn falsely_labelled_bodies() {
+    let plain = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\nConnection: close\r\n\r\ntwo";
+    for (name, body) in [
+        ("plain", &b"one"[..]),
+        ("nearly", b"\x1f\x8b\x08 and so on, but not packed at all"),
+        ("cut", &PACKED[..PACKED.len() - 3]),
+    ] {
+        let fields = format!("Content-Length: {}\r\n", body.len());
+        let (url, _seen) = origin(vec![packed("200 OK", &fields, body), plain.as_bytes().to_vec()]);
+        let session = session();
+        let error = get(&session, &url).unwrap_err();
+        eprintln!("{name}: {error:?} / {error} / {:?}", error.hint());
+        assert_eq!(get(&session, &url).unwrap().text().unwrap(), "two", "{name}");
+    }
+}
+
+/// Nothing in HTTP says that a client gets only what it asked for, so a session that goes by HTTP alone keeps it.
+#[test]
+fn html_is_kept_like_anything_else() {
+    let answer = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/html\r\nContent-Length: 3\r\nConnection: close\r\n\r\none";
+    let (url, seen) = origin(vec![answer.into()]);
+    let builder = Session::builder().headers_only().max_retries(0).unlimited().cache_in_memory().budget_in_memory();
+    let session: blocking::Session = builder.build().unwrap().into();
+    assert!(!get(&session, &url).unwrap().is_from_cache());
+    assert!(get(&session, &url).unwrap().is_from_cache());
+    assert!(seen.iter().next().unwrap().to_ascii_lowercase().contains("accept: application/json"));
+}
