@@ -114,7 +114,8 @@ impl Shelf {
         asked: &HeaderMap,
         now: Timestamp,
     ) -> Expiry {
-        if self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
+        let fits = entry.part.is_none_or(|part| part.len() == Some(body.len() as u64));
+        if !fits || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
             return Expiry::NotStored;
         }
         match self.store().put(key, entry, body, now) {

@@ -767,3 +767,249 @@ fn too_large_to_keep() {
     // Nor when it is handed on as it arrives.
     check_with(&rows, |builder: SessionBuilder| builder.cache_size(1 << 20).read_whole(1000));
 }
+
+/// What RFC 9111 and its neighbours say in passing.
+#[test]
+fn in_passing() {
+    let long = format!("/a?{}", "x".repeat(6000));
+    check(&[
+        (
+            "§2: the scheme is part of the key",
+            "
+            GET http://origin.test/a
+            < 200 one | cache-control: max-age=60
+            GET https://origin.test/a
+            < 200 two
+            = 200 two",
+        ),
+        (
+            "§2: dots and empty segments",
+            "
+            GET /b/../a
+            < 200 one | cache-control: max-age=60
+            GET /a
+            = 200 one
+            GET /a/
+            < 200 two
+            = 200 two
+            GET //a
+            < 200 three
+            = 200 three",
+        ),
+        (
+            "§2: letter case of paths and queries",
+            "
+            GET /A?b
+            < 200 one | cache-control: max-age=60
+            GET /a?b
+            < 200 two
+            = 200 two
+            GET /A?B
+            < 200 three
+            = 200 three",
+        ),
+        (
+            "§2: percent-encoding of what has a meaning",
+            "
+            GET /a%2Fb
+            < 200 one | cache-control: max-age=60
+            GET /a/b
+            < 200 two
+            = 200 two
+            GET /a%2fb
+            = 200 one",
+        ),
+        (
+            "§2: queries as they are written",
+            "
+            GET /a?b=%41
+            < 200 one | cache-control: max-age=60
+            GET /a?b=A
+            < 200 two
+            = 200 two
+            GET /a?b=%41&
+            < 200 three
+            = 200 three",
+        ),
+        (
+            "§3: a request body is part of the question",
+            "
+            GET
+            < 200 one | cache-control: max-age=60
+            GET
+            = 200 one",
+        ),
+        (
+            "§3.2: what only the older one says goes on",
+            "
+            GET
+            < 200 one | cache-control: max-age=1, stale-if-error=600 | etag: \"1\"
+            +2
+            GET
+            < 304 | etag: \"1\"
+            +2
+            GET
+            < 503 x
+            = 200 one",
+        ),
+        (
+            "§3.2: a 304 that allows less",
+            "
+            GET
+            < 200 one | cache-control: max-age=60 | expires: {+600} | etag: \"1\"
+            GET | cache-control: max-age=0
+            < 304 | etag: \"1\" | cache-control: max-age=0, must-revalidate
+            = 200 one | expires: {+600}
+            GET
+            ? if-none-match: \"1\"
+            < 304 | etag: \"1\"
+            = 200 one",
+        ),
+        (
+            "§3.2: two lines become one, one becomes two",
+            "
+            GET
+            < 200 one | cache-control: max-age=1 | cache-control: foo | etag: \"1\" | x: 1
+            +2
+            GET
+            < 304 | etag: \"1\" | cache-control: max-age=60 | x: 2 | x: 3
+            = 200 one | cache-control: max-age=60 | x: 2 | x: 3
+            GET
+            = 200 one | cache-control: max-age=60 | x: 2 | x: 3",
+        ),
+        (
+            "§4: an answer with a later Date than now",
+            "
+            GET
+            < 200 one | cache-control: max-age=60 | date: {+3600}
+            +59
+            GET
+            = 200 one | age: 59
+            +2
+            GET
+            < 200 two",
+        ),
+        (
+            "§4.2.3: a slow clock at the origin",
+            "
+            GET
+            < 200 one | cache-control: max-age=60 | date: {-3600} | expires: {+3600}
+            GET
+            < 200 two",
+        ),
+        (
+            "§4.2.4: no answer, no permission",
+            "
+            GET
+            < 200 one | cache-control: max-age=10 | etag: \"1\"
+            +11
+            GET
+            < reset
+            = error
+            GET
+            < 200 two
+            = 200 two",
+        ),
+        (
+            "§4.2.4 MUST NOT: max-stale=0",
+            "
+            GET
+            < 200 one | cache-control: max-age=10
+            +11
+            GET | cache-control: max-stale=0
+            < 200 two
+            = 200 two",
+        ),
+        (
+            "§5.2.1: duplicates, the stricter counts",
+            "
+            GET
+            < 200 one | cache-control: max-age=60
+            +10
+            GET | cache-control: max-age=100, max-age=5
+            < 200 two | cache-control: max-age=60
+            +10
+            GET | cache-control: min-fresh=5, min-fresh=55
+            < 200 three | cache-control: max-age=60
+            GET | cache-control: max-age=-1
+            < 200 four",
+        ),
+        (
+            "§5.2.1.4: no-cache with an argument is no-cache",
+            "
+            GET
+            < 200 one | cache-control: max-age=60 | etag: \"1\"
+            GET | cache-control: no-cache=\"x\"
+            ? cache-control: no-cache=\"x\" | if-none-match: \"1\"
+            < 304 | etag: \"1\"
+            = 200 one",
+        ),
+        (
+            "§5.4: Pragma only where there is no Cache-Control",
+            "
+            GET
+            < 200 one | cache-control: max-age=60
+            GET | pragma: x, no-cache
+            < 200 two | cache-control: max-age=60
+            GET | pragma: no-cache | cache-control:
+            = 200 two",
+        ),
+        (
+            "RFC 9110 §15.4: a permanent redirect is remembered, a temporary one is not",
+            "
+            GET
+            < 301 | location: /b | last-modified: {-100000}
+            GET
+            = 301 | location: /b
+            GET /c
+            < 302 | location: /b | last-modified: {-100000}
+            GET /c
+            < 307 | location: /b | last-modified: {-100000}
+            GET /c
+            < 200 one",
+        ),
+        (
+            "RFC 9110 §15.3.5, §15.3.6: no content",
+            "
+            GET
+            < 204 | cache-control: max-age=60
+            GET
+            = 204 - | !content-length
+            GET /b
+            < 205 | cache-control: max-age=60 | content-length: 0
+            GET /b
+            = 205 - | content-length: 0",
+        ),
+        (
+            "RFC 9110 §9.2.1: safe ones drop nothing, whatever they bring",
+            "
+            GET
+            < 200 one | cache-control: max-age=60
+            OPTIONS
+            < 200 | location: /a | content-location: /a
+            HEAD /b
+            < 200 | location: /a
+            GET
+            = 200 one",
+        ),
+        (
+            "§4.4: an answer that comes after the write is kept",
+            "
+            GET
+            < 200 one | cache-control: max-age=60
+            DELETE
+            < 204
+            GET
+            < 404 gone | cache-control: max-age=60
+            GET
+            = 404 gone
+            PUT
+            < 201 | location: /a
+            GET
+            < 200 two | cache-control: max-age=60
+            GET
+            = 200 two",
+        ),
+        ("§2: long targets", &format!("GET {long}\n < 200 one | cache-control: max-age=60\n GET {long}\n = 200 one\n GET {long}y\n < 200 two")),
+    ]);
+}
