@@ -34,7 +34,8 @@ pub struct Rules {
     pub stale_if_error: Stale,
     /// Serve what has expired while it is refreshed in the background. Off by default.
     pub stale_while_revalidate: Stale,
-    /// Never ask the server. Off by default.
+    /// Never ask the server. Off by default. What has expired is served where `stale_if_error` of these rules allows it, or
+    /// `max-stale` or `stale-while-revalidate`; a header's `stale-if-error` does not, for no error has happened.
     pub only_if_cached: bool,
     /// How long answers are kept.
     pub lifetimes: Lifetimes,
@@ -128,7 +129,8 @@ impl Default for Rules {
 
 impl Rules {
     /// Only what HTTP says: every final status HTTP lets a cache store, no lifetime that the headers do not give (heuristics
-    /// aside), stale answers only where a header allows them, URLs told apart byte by byte, methods as they are.
+    /// aside), stale answers only where a header allows them, URLs told apart byte by byte, methods as they are, HTML kept
+    /// like anything else.
     pub fn headers_only() -> Self {
         Self {
             allowable_codes: None,

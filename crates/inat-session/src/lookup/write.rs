@@ -26,6 +26,16 @@ pub(crate) enum Written {
     HandedOn(WhyNot),
 }
 
+/// An answer that is to be stored, and what it answers.
+pub(crate) struct Answered<'a> {
+    /// The answer.
+    pub(crate) response: &'a Response,
+    /// The fields of the request.
+    pub(crate) asked: &'a HeaderMap,
+    /// How many writes had been answered when it was sent.
+    pub(crate) writes: u64,
+}
+
 impl Shelf {
     /// Decides what becomes of an answer, and notes at once what it says about entries already stored. Called from a thread
     /// that may wait for the file.
@@ -103,22 +113,27 @@ impl Shelf {
         }
     }
 
-    /// Stores an entry with its body; says until when it is good. The filter has its say. `asked` are the fields of the request
-    /// it answers.
+    /// Stores an entry with its body; says until when it is good. The filter has its say.
     pub(crate) fn put(
         &self,
         key: &Key,
         entry: &Entry,
         body: &Bytes,
-        response: &Response,
-        asked: &HeaderMap,
+        answered: &Answered<'_>,
         now: Timestamp,
     ) -> Expiry {
+        let Answered { response, asked, writes } = *answered;
+        let is_outdated = || self.writes.last(&response.request.url) > writes;
         let fits = entry.part.is_none_or(|part| part.len() == Some(body.len() as u64));
-        if !fits || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
+        if !fits || is_outdated() || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
             return Expiry::NotStored;
         }
         match self.store().put(key, entry, body, now) {
+            // A write was answered at this very moment, and dropped what was there before.
+            Ok(()) if is_outdated() => {
+                self.forget(key, asked, now);
+                Expiry::NotStored
+            }
             Ok(()) => super::serve::expiry(&entry.policy),
             Err(error) => {
                 warn(&error);
@@ -162,6 +177,7 @@ impl Shelf {
         if resources.is_empty() {
             return 0;
         }
+        self.writes.note(&resources);
         self.store().invalidate(&resources).unwrap_or_else(|error| {
             warn(&error);
             0

@@ -14,6 +14,7 @@ use super::settle::handed_on;
 use super::trip::Trip;
 use crate::Clock;
 use crate::cache::{Entry, Key};
+use crate::lookup::Answered;
 use crate::prepare::Prepared;
 use crate::response::{Arriving, Content, Origin, Response};
 use crate::runtime::{may_wait, spawn};
@@ -72,7 +73,7 @@ pub(super) fn stored(
     let mut head = response.clone();
     let (sender, content) = channel();
     response.content = content;
-    let (core, asked) = (trip.core().clone(), prepared.headers.clone());
+    let (core, asked, writes) = (trip.core().clone(), prepared.headers.clone(), trip.writes);
     trip.core().background.start(async move {
         let mut copy = Some(BytesMut::new());
         let whole = body.deliver(&sender, |bytes| match &mut copy {
@@ -87,7 +88,8 @@ pub(super) fn stored(
         match copy.map(BytesMut::freeze) {
             Some(body) if is_sound(&core, &asked, &head, &body) => {
                 head.content = Content::Whole(body.clone());
-                may_wait(|| core.shelf.put(&key, &entry, &body, &head, &asked, now));
+                let answered = Answered { response: &head, asked: &asked, writes };
+                may_wait(|| core.shelf.put(&key, &entry, &body, &answered, now));
             }
             // Too large to keep, and newer than what is kept.
             None => may_wait(|| core.shelf.forget(&key, &asked, now)),

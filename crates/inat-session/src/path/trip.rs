@@ -33,6 +33,8 @@ pub(super) struct Trip {
     pub(super) waited: Duration,
     /// Since when the server has been throttling without a break.
     throttled_since: Option<Duration>,
+    /// How many writes this process had answers to when the last request was sent.
+    pub(super) writes: u64,
     /// How the server failed when it was asked last, if it did.
     pub(super) trouble: Option<Trouble>,
 }
@@ -46,6 +48,7 @@ impl Trip {
             failures: 0,
             waited: Duration::ZERO,
             throttled_since: None,
+            writes: 0,
             trouble: None,
         }
     }
@@ -146,6 +149,7 @@ impl Trip {
             Err(problem) => return Ok(Reply::Failed(Fault::Unsendable(problem))),
         };
         self.attempts += 1;
+        self.writes = self.core.shelf.writes.count();
         let attempt = self.attempts;
         self.listener()
             .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));

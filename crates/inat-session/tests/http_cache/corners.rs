@@ -1,6 +1,9 @@
 //! Where caches go wrong: what few servers send, and what a careless reading of the RFCs would let through.
 
-use inat_session::SessionBuilder;
+use std::time::Duration;
+
+use http::Method;
+use inat_session::{Clock, Request, Script, Session, SessionBuilder, blocking};
 
 use crate::script::{check, check_with};
 
@@ -110,7 +113,12 @@ fn dates() {
     ];
     run(&rows.map(|(fields, fresh)| reused("§4.2.1, §5.3, RFC 9110 §5.6.7", fields, 2, fresh)));
     run(&[
-        reused("§4.2.2: must-revalidate is no lifetime", &format!("{heuristic} | cache-control: must-revalidate"), 30, true),
+        reused(
+            "§4.2.2: must-revalidate is no lifetime",
+            &format!("{heuristic} | cache-control: must-revalidate"),
+            30,
+            true,
+        ),
         reused("§4.2.2: nor is an unknown one", &format!("{heuristic} | cache-control: foo"), 30, true),
         reused("§4.2.2: s-maxage is none of ours", &format!("{heuristic} | cache-control: s-maxage=0"), 30, true),
         reused("§4.2.2 MUST NOT", &format!("{heuristic} | expires: 0"), 0, false),
@@ -1010,6 +1018,41 @@ fn in_passing() {
             GET
             = 200 two",
         ),
-        ("§2: long targets", &format!("GET {long}\n < 200 one | cache-control: max-age=60\n GET {long}\n = 200 one\n GET {long}y\n < 200 two")),
+        (
+            "§2: long targets",
+            &format!(
+                "GET {long}\n < 200 one | cache-control: max-age=60\n GET {long}\n = 200 one\n GET {long}y\n < 200 two"
+            ),
+        ),
     ]);
+}
+
+/// RFC 9211 §2.
+#[test]
+fn cache_status() {
+    let clock = Clock::manual();
+    let fresh = [("cache-control", "max-age=60"), ("etag", "\"1\""), ("vary", "foo")];
+    let origin = Script::new()
+        .answer(200, &fresh, "one")
+        .answer(304, &fresh, "")
+        .answer(304, &fresh, "")
+        .answer(200, &fresh, "two")
+        .answer(204, &[], "");
+    let builder = Session::builder().headers_only().max_retries(0).unlimited().cache_in_memory().budget_in_memory();
+    let session: blocking::Session = builder.transport(origin).clock(clock.clone()).build().unwrap().into();
+    let get = || Request::get("http://origin.test/a").raise_for_status(false);
+    for (request, wait, expected) in [
+        (get().only_if_cached(), 0, "inat; detail=\"only-if-cached\""),
+        (get(), 0, "inat; fwd=uri-miss; fwd-status=200; stored; ttl=60"),
+        (get(), 10, "inat; hit; ttl=50"),
+        (get().header("cache-control", "no-cache"), 0, "inat; fwd=request; fwd-status=304; stored; ttl=60"),
+        (get(), 61, "inat; fwd=stale; fwd-status=304; stored; ttl=60"),
+        (get().header("cache-control", "max-stale"), 61, "inat; hit; ttl=-1"),
+        (get().header("foo", "1"), 0, "inat; fwd=vary-miss; fwd-status=200; stored; ttl=60"),
+        (Request::new(Method::POST.as_str(), "http://origin.test/a"), 0, "inat; fwd=method; fwd-status=204"),
+    ] {
+        clock.advance(Duration::from_secs(wait));
+        let answer = session.send(request).unwrap();
+        assert_eq!(answer.cache_status(clock.now()), expected);
+    }
 }
