@@ -129,10 +129,15 @@ impl Shelf {
             };
         }
         let key = self.key(prepared);
-        let variants = self.store.variants(&key, now).unwrap_or_else(|error| {
+        let mut variants = self.store.variants(&key, now).unwrap_or_else(|error| {
             warn(&error);
             Vec::new()
         });
+        for stored in &mut variants {
+            if let Some(entry) = cache::as_headers_say(&stored.entry, &self.rules) {
+                stored.entry = Arc::new(entry);
+            }
+        }
         let entries: Vec<Arc<Entry>> = variants.iter().map(|stored| stored.entry.clone()).collect();
         match cache::look(&asked, &entries, &self.rules, now) {
             Lookup::Hit(hit) => match self.serve(prepared, &variants, hit, now) {

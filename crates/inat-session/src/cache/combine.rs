@@ -12,14 +12,14 @@ use super::{Entry, Part};
 pub fn splice(stored: &Entry, stored_body: &Bytes, part: Part, received: &Bytes) -> Option<Bytes> {
     let whole = Part { first: 0, last: part.whole.checked_sub(1)?, whole: part.whole };
     let held = stored.part.unwrap_or(whole);
-    if stored_body.len() as u64 != held.len()? || received.len() as u64 != part.len()? {
+    if stored_body.len() as u64 != held.size()? || received.len() as u64 != part.size()? {
         return None;
     }
     let joined = join(held, part)?;
     if joined == held {
         return Some(stored_body.clone());
     }
-    let mut body = Vec::with_capacity(usize::try_from(joined.len()?).ok()?);
+    let mut body = Vec::with_capacity(usize::try_from(joined.size()?).ok()?);
     let (front, front_part, back, back_part) = if held.first <= part.first {
         (stored_body, held, received, part)
     } else {

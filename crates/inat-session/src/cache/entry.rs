@@ -52,7 +52,7 @@ pub struct Part {
 
 impl Part {
     /// How many bytes it holds; `None` where it ends before it begins.
-    pub fn len(self) -> Option<u64> {
+    pub fn size(self) -> Option<u64> {
         self.last.checked_sub(self.first)?.checked_add(1)
     }
 }

@@ -46,6 +46,7 @@ use url::Url;
 
 pub use answer::{Answer, answer};
 pub use combine::splice;
+pub use compile::as_headers_say;
 pub use entry::{Entry, Flags, LifetimeSource, Part, Policy, Vary};
 pub use freshen::revalidated;
 pub use glob::Glob;

@@ -124,7 +124,7 @@ impl Shelf {
     ) -> Expiry {
         let Answered { response, asked, writes } = *answered;
         let is_outdated = || self.writes.last(&response.request.url) > writes;
-        let fits = entry.part.is_none_or(|part| part.len() == Some(body.len() as u64));
+        let fits = entry.part.is_none_or(|part| part.size() == Some(body.len() as u64));
         if !fits || is_outdated() || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
             return Expiry::NotStored;
         }

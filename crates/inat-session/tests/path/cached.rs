@@ -347,3 +347,32 @@ fn what_the_server_renews_stays_whole() {
     assert_eq!(renewed.text().unwrap(), BODY);
     assert_eq!(renewed.header("content-encoding"), None);
 }
+
+/// What one session keeps by its own rules another one, which goes by HTTP alone, does not take for fresh.
+#[test]
+fn lifetimes_of_another_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual();
+    for (number, (fields, is_fresh)) in [
+        (&[("etag", "\"1\"")][..], false),
+        (&[("cache-control", "max-age=60")], true),
+        (&[("cache-control", "max-age=60, immutable")], true),
+        (&[("cache-control", "immutable")], false),
+        (&[("expires", "0")], false),
+        (&[("last-modified", "Thu, 01 Jan 2015 00:00:00 GMT")], true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let script = always(fields);
+        let file = folder.path().join("cache.db");
+        let keeps = waits(offline(script.clone(), &clock).cache_file(&file).cache_control(number != 1));
+        let plain = waits(offline(script.clone(), &clock).cache_file(&file).headers_only());
+        let url = format!("https://h.example/{number}");
+        keeps.get(&url).unwrap();
+        assert_eq!(keeps.get(&url).unwrap().is_from_cache(), fields[0].0 != "expires", "{fields:?}");
+        assert_eq!(plain.get(&url).unwrap().is_from_cache(), is_fresh, "{fields:?}");
+        let lifetime = good_for(plain.get(&url).unwrap().expiry(), clock.now());
+        assert!(lifetime.is_none_or(|seconds| seconds <= 86_400), "{fields:?}: {lifetime:?}");
+    }
+}
