@@ -3,9 +3,11 @@
 
 mod serve;
 mod write;
+mod written;
 
 pub(crate) use serve::Served;
-pub(crate) use write::Written;
+pub(crate) use write::{Answered, Written};
+pub(crate) use written::Writes;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -36,6 +38,8 @@ pub(crate) struct Shelf {
     /// Keys whose last answer was not kept: twins would wait for each other in vain.
     /// Made when the first answer comes from the server: a hit has no use for it.
     unshareable: LazyLock<quick_cache::sync::Cache<Key, ()>>,
+    /// What this process has changed on servers.
+    pub(crate) writes: Writes,
 }
 
 /// What the cache says about a request.
@@ -74,7 +78,7 @@ impl Shelf {
         file: Option<PathBuf>,
     ) -> Self {
         let unshareable: LazyLock<_> = LazyLock::new(|| quick_cache::sync::Cache::new(1024));
-        Self { store, rules, read_only, filter, key_of, file, unshareable }
+        Self { store, rules, read_only, filter, key_of, file, unshareable, writes: Writes::default() }
     }
 
     /// Whether the last answer of this key was not kept.
@@ -120,20 +124,29 @@ impl Shelf {
         if !self.covers(prepared) {
             return match cache::look(&asked, &[], &self.rules, now) {
                 Lookup::Refused(reason) => Found::Refused(reason),
+                Lookup::Miss(reason @ MissReason::Method) => Found::Ask(Question::plain(None, reason)),
                 _ => Found::Ask(Question::plain(None, MissReason::Bypass)),
             };
         }
         let key = self.key(prepared);
-        let variants = self.store.variants(&key, now).unwrap_or_else(|error| {
+        let mut variants = self.store.variants(&key, now).unwrap_or_else(|error| {
             warn(&error);
             Vec::new()
         });
+        for stored in &mut variants {
+            if let Some(entry) = cache::as_headers_say(&stored.entry, &self.rules) {
+                stored.entry = Arc::new(entry);
+            }
+        }
         let entries: Vec<Arc<Entry>> = variants.iter().map(|stored| stored.entry.clone()).collect();
         match cache::look(&asked, &entries, &self.rules, now) {
             Lookup::Hit(hit) => match self.serve(prepared, &variants, hit, now) {
                 Some(served) => Found::Hit(served),
                 // Its body is gone or damaged, or the filter says no: as if it had never been there.
-                None => Found::Ask(Question::plain(Some(key), MissReason::Uri)),
+                None => match cache::look(&asked, &[], &self.rules, now) {
+                    Lookup::Refused(reason) => Found::Refused(reason),
+                    _ => Found::Ask(Question::plain(Some(key), MissReason::Uri)),
+                },
             },
             Lookup::Validate { conditions, fallback, reason } => {
                 Found::Ask(Question { key: Some(key), variants, entries, conditions, fallback, reason })
@@ -150,9 +163,7 @@ impl Shelf {
     pub(crate) fn covers(&self, prepared: &Prepared) -> bool {
         let bypassed = self.rules.disabled || prepared.options.lifetime == Some(cache::Lifetime::DoNotCache);
         let keyless = matches!(prepared.payload, Payload::Multipart { .. });
-        !bypassed
-            && !keyless
-            && self.rules.allowable_methods.contains(&cache::effective_method(&prepared.method, &prepared.headers))
+        !bypassed && !keyless && self.rules.allows(&self.rules.method(&prepared.method, &prepared.headers))
     }
 
     pub(crate) fn key(&self, prepared: &Prepared) -> Key {

@@ -20,6 +20,7 @@ use url::Url;
 use crate::cache::MissReason;
 use crate::secret::{mask_headers, mask_url};
 use crate::stage::Stage;
+use crate::validate::without_mark;
 use crate::{Error, Kind, Timestamp};
 
 /// An answer: status, fields, body, and where it came from. Cloning it is cheap, and the body is shared.
@@ -186,7 +187,7 @@ impl Response {
 
     /// The body as the caller's type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(self.bytes()?).map_err(|error| self.error(Kind::Decode(error.to_string())))
+        serde_json::from_slice(without_mark(self.bytes()?)).map_err(|error| self.error(Kind::Decode(error.to_string())))
     }
 
     /// One member of the body's JSON object. In a dry run a member that is not there is an empty text, as in the reference, so

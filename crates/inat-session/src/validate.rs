@@ -36,7 +36,7 @@ pub(crate) fn check(
         return Soundness::Sound;
     }
     if media_type == "application/json" || media_type.ends_with("+json") {
-        return match serde_json::from_slice::<IgnoredAny>(body) {
+        return match serde_json::from_slice::<IgnoredAny>(without_mark(body)) {
             Ok(_) => Soundness::Sound,
             Err(error) if error.is_eof() => Soundness::False(format!("the JSON stops in the middle ({error})")),
             Err(error) => Soundness::False(format!("it says it is JSON and is not ({error})")),
@@ -46,6 +46,11 @@ pub(crate) fn check(
         return Soundness::Unexpected;
     }
     Soundness::Sound
+}
+
+/// JSON without the byte order mark some servers put before it (RFC 8259 §8.1 lets a reader overlook it).
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// The media type without parameters, in lower case.
@@ -86,6 +91,8 @@ mod tests {
         assert_eq!(of(Method::GET, 200, "Application/JSON", "{\"a\":1}"), Soundness::Sound);
         assert!(matches!(of(Method::GET, 200, json, "{\"a\":1"), Soundness::False(_)));
         assert!(matches!(of(Method::GET, 200, json, "<html>"), Soundness::False(_)));
+        assert_eq!(of(Method::GET, 200, json, "\u{feff}{\"a\":1}"), Soundness::Sound);
+        assert!(matches!(of(Method::GET, 200, json, "\u{feff}{\"a\":"), Soundness::False(_)));
         assert!(matches!(of(Method::GET, 422, "application/vnd.api+json", "{"), Soundness::False(_)));
         assert_eq!(of(Method::HEAD, 200, json, ""), Soundness::Sound);
         assert_eq!(of(Method::GET, 204, json, ""), Soundness::Sound);

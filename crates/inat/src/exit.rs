@@ -54,7 +54,7 @@ impl Exit {
     pub(crate) fn of_fault(fault: &Fault) -> Self {
         match fault {
             Fault::Unsendable(_) => Self::Usage,
-            Fault::Truncated(_) => Self::Unusable,
+            Fault::Truncated(_) | Fault::Undecodable(_) => Self::Unusable,
             _ => Self::Network,
         }
     }

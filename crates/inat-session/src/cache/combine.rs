@@ -12,14 +12,14 @@ use super::{Entry, Part};
 pub fn splice(stored: &Entry, stored_body: &Bytes, part: Part, received: &Bytes) -> Option<Bytes> {
     let whole = Part { first: 0, last: part.whole.checked_sub(1)?, whole: part.whole };
     let held = stored.part.unwrap_or(whole);
-    if stored_body.len() as u64 != len(held)? || received.len() as u64 != len(part)? {
+    if stored_body.len() as u64 != held.size()? || received.len() as u64 != part.size()? {
         return None;
     }
     let joined = join(held, part)?;
     if joined == held {
         return Some(stored_body.clone());
     }
-    let mut body = Vec::with_capacity(usize::try_from(len(joined)?).ok()?);
+    let mut body = Vec::with_capacity(usize::try_from(joined.size()?).ok()?);
     let (front, front_part, back, back_part) = if held.first <= part.first {
         (stored_body, held, received, part)
     } else {
@@ -29,10 +29,6 @@ pub fn splice(stored: &Entry, stored_body: &Bytes, part: Part, received: &Bytes)
     let overlap = usize::try_from((front_part.last + 1).checked_sub(back_part.first)?).ok()?;
     body.extend_from_slice(back.get(overlap..).unwrap_or_default());
     Some(body.into())
-}
-
-fn len(part: Part) -> Option<u64> {
-    part.last.checked_sub(part.first)?.checked_add(1)
 }
 
 /// The range two ranges make together, if they touch.

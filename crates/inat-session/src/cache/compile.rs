@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use super::directives::{NoCache, ResponseDirectives};
 use super::storing::is_heuristically_cacheable;
-use super::{Asked, Flags, Lifetime, LifetimeSource, Policy, Received, Rules, age, fields, key};
+use super::{Asked, Entry, Flags, Lifetime, LifetimeSource, Policy, Received, Rules, age, fields};
 use crate::Timestamp;
 
 /// The largest share of its past life a response may stay fresh by heuristic, as a divisor (RFC 9111 §4.2.2: "a typical
@@ -31,12 +31,7 @@ pub(crate) fn policy(
     let directives = ResponseDirectives::of(headers);
     let initial_age = age::initial_age(received.headers, received.request_time, received.response_time);
     let (lifetime, source) = lifetime(asked, status, headers, &directives, received.response_time, rules);
-    let lifetime = match lifetime {
-        Freshness::Never => FOREVER,
-        Freshness::HowOld(age) => age.min(FOREVER),
-        // What a user says counts from now, however old a cache on the way says it is.
-        Freshness::HowLong(time) => initial_age.saturating_add(time).min(FOREVER),
-    };
+    let lifetime = lifetime.up_to_age(initial_age);
     let flag = |on: bool, flag: Flags| if on { flag } else { Flags::default() };
     // The request's own lifetime beats what the server says about freshness, and `no-cache` is that; so does whoever
     // switches the server's headers off. `must-revalidate` is about serving what is stale, and stays.
@@ -76,6 +71,16 @@ enum Freshness {
 }
 
 impl Freshness {
+    /// Up to which age that is.
+    fn up_to_age(self, initial_age: Duration) -> Duration {
+        match self {
+            Self::Never => FOREVER,
+            Self::HowOld(age) => age.min(FOREVER),
+            // What a user says counts from now, however old a cache on the way says it is.
+            Self::HowLong(time) => initial_age.saturating_add(time).min(FOREVER),
+        }
+    }
+
     fn of(lifetime: Lifetime, response_time: Timestamp) -> Self {
         match lifetime {
             Lifetime::Never => Self::Never,
@@ -85,6 +90,29 @@ impl Freshness {
             Lifetime::Immediately | Lifetime::DoNotCache => Self::HowOld(Duration::ZERO),
         }
     }
+}
+
+/// An entry whose lifetime somebody gave it who has no say under these rules, as its own fields have it: another session may
+/// have stored it. `None` for one that may stay as it is. A request's own lifetime was meant for this very answer, and stays.
+pub fn as_headers_say(entry: &Entry, rules: &Rules) -> Option<Entry> {
+    let Policy { source, flags, initial_age, response_time, .. } = entry.policy;
+    let by_others = match source {
+        LifetimeSource::Headers => flags.has(Flags::NEVER_EXPIRES),
+        LifetimeSource::Request | LifetimeSource::Heuristic | LifetimeSource::None => false,
+        _ => true,
+    };
+    if !by_others || !rules.lifetimes.is_only_http() {
+        return None;
+    }
+    let none = HeaderMap::new();
+    let (method, url) = (&entry.method, &entry.url);
+    let asked = Asked { method, url, headers: &none, freshness: crate::Freshness::Normal, lifetime: None };
+    let directives = ResponseDirectives::of(&entry.headers);
+    let (lifetime, source) = lifetime(&asked, entry.status, &entry.headers, &directives, response_time, rules);
+    let flags = flags.without(Flags::NEVER_EXPIRES);
+    let flags = if directives.no_cache == NoCache::All { flags.with(Flags::NO_CACHE) } else { flags };
+    let lifetime = whole_micros(lifetime.up_to_age(initial_age));
+    Some(Entry { policy: Policy { lifetime, source, flags, ..entry.policy }, ..entry.clone() })
 }
 
 /// How long it is fresh, and who says so; the first in this order that says anything.
@@ -110,7 +138,7 @@ fn lifetime(
     if let Some((lifetime, source)) = rules.lifetimes.of(asked.url) {
         return (Freshness::of(lifetime, response_time), source);
     }
-    match heuristic(asked, status, headers, directives, response_time) {
+    match heuristic(asked, status, headers, directives, response_time, rules) {
         Some(lifetime) => (Freshness::HowOld(lifetime), LifetimeSource::Heuristic),
         None => (Freshness::HowOld(Duration::ZERO), LifetimeSource::None),
     }
@@ -133,9 +161,10 @@ fn heuristic(
     headers: &HeaderMap,
     directives: &ResponseDirectives,
     response_time: Timestamp,
+    rules: &Rules,
 ) -> Option<Duration> {
     let guessable = is_heuristically_cacheable(status) || directives.public;
-    let reading = matches!(key::effective_method(asked.method, asked.headers), Method::GET | Method::HEAD);
+    let reading = matches!(rules.method(asked.method, asked.headers), Method::GET | Method::HEAD);
     let modified = fields::date(headers, &header::LAST_MODIFIED, response_time)?;
     let date = fields::date(headers, &header::DATE, response_time).unwrap_or(response_time);
     (guessable && reading).then(|| (date.since(modified) / HEURISTIC_SHARE).min(HEURISTIC_CAP))

@@ -50,6 +50,13 @@ pub struct Part {
     pub whole: u64,
 }
 
+impl Part {
+    /// How many bytes it holds; `None` where it ends before it begins.
+    pub fn size(self) -> Option<u64> {
+        self.last.checked_sub(self.first)?.checked_add(1)
+    }
+}
+
 /// Everything that decides about reuse, compiled to numbers when the response is stored or freshened, so that a hit is a few
 /// comparisons and no parsing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

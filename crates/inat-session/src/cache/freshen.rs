@@ -90,8 +90,13 @@ fn has_tag(variant: &Entry, tag: Tag<'_>) -> bool {
     own.is_some_and(|own| if tag.weak { own.matches_weakly(tag) } else { own.matches_strongly(tag) })
 }
 
-/// Whether a 304 that is about nothing stored answers a condition of the caller, who then has the body.
+/// Whether a 304 that is about nothing stored answers a condition of the caller, who then has the body. It does in any case
+/// where nothing else was asked, whatever tag it names: asking again would bring the same.
 fn is_callers(asked: &Asked<'_>, sent: &HeaderMap, received: &Received<'_>) -> bool {
+    let as_asked = |name: &header::HeaderName| asked.headers.get_all(name).iter().eq(sent.get_all(name).iter());
+    if as_asked(&header::IF_NONE_MATCH) && as_asked(&header::IF_MODIFIED_SINCE) {
+        return true;
+    }
     if let Some(own) = NoneOf::of(asked.headers) {
         return match Tag::in_response(received.headers) {
             Some(tag) => own.names(tag),
@@ -110,13 +115,25 @@ fn freshened(asked: &Asked<'_>, stored: &Entry, received: &Received<'_>, rules: 
     if ResponseDirectives::of(received.headers).forbids_storing() {
         return expired(stored);
     }
-    let headers = storing::freshen_fields(&stored.headers, received);
+    let mut headers = storing::freshen_fields(&stored.headers, received);
+    storing::drop_unkept(&mut headers);
+    renewed(asked, stored, headers, received, rules)
+}
+
+fn renewed(asked: &Asked<'_>, stored: &Entry, headers: HeaderMap, received: &Received<'_>, rules: &Rules) -> Entry {
     Entry {
         vary: Vary::of(&headers, asked.headers),
         policy: compile::policy(asked, stored.status, &headers, received, rules),
         headers,
         ..stored.clone()
     }
+}
+
+/// What the request is answered from that a 304 came for: the stored response with everything the 304 says, also what must not
+/// be kept (fields that `no-cache` names, all of it under `no-store`). To be used once, and not stored.
+pub fn revalidated(asked: &Asked<'_>, stored: &Entry, received: &Received<'_>, rules: &Rules) -> Entry {
+    let entry = renewed(asked, stored, storing::freshen_fields(&stored.headers, received), received, rules);
+    if ResponseDirectives::of(received.headers).forbids_storing() { expired(&entry) } else { entry }
 }
 
 /// The same for a response to another request: possible as long as `Vary` names the same fields as before, for only hashes

@@ -59,7 +59,7 @@ pub fn keep(
     identity: Identity,
     rules: &Rules,
 ) -> Keep {
-    let method = key::effective_method(asked.method, asked.headers);
+    let method = rules.method(asked.method, asked.headers);
     if !rules.allows(&method) {
         return Keep::Nothing(WhyNot::Method);
     }
@@ -111,7 +111,7 @@ fn candidate(
         return Err(WhyNot::VaryAny);
     }
     Ok(Box::new(Entry {
-        method: key::effective_method(asked.method, asked.headers),
+        method: rules.method(asked.method, asked.headers),
         url: key::shown_url(asked.url, rules),
         identity,
         status: received.status,

@@ -22,7 +22,7 @@ impl Key {
     /// the same bytes.
     pub fn of(asked: &Asked<'_>, body: &[u8], identity: &Identity, rules: &Rules) -> Self {
         let url = asked.url;
-        let method = effective_method(asked.method, asked.headers);
+        let method = rules.method(asked.method, asked.headers);
         let mut parts = Parts(Vec::with_capacity(url.as_str().len() + 128));
         parts.0.push(FORMAT);
         parts.add(if method == Method::HEAD { b"GET" } else { method.as_str().as_bytes() });
@@ -245,7 +245,8 @@ pub(crate) fn shown_url(url: &Url, rules: &Rules) -> Url {
 /// Fields by which a `POST` says that it is another method in disguise: a `GET` whose query is too long for a URL.
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// The method a request means: its own, or the one a `POST` names in `X-HTTP-Method-Override`.
+/// The method a request means where overrides count ([`Rules::method_overrides`]): its own, or the one a `POST` names in
+/// `X-HTTP-Method-Override`.
 pub fn effective_method(method: &Method, headers: &HeaderMap) -> Method {
     if *method != Method::POST {
         return method.clone();

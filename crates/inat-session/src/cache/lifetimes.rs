@@ -139,6 +139,17 @@ impl Lifetimes {
             .or_else(|| said(self.fallback, LifetimeSource::Fallback))
     }
 
+    /// Whether nobody has a say but the server's headers.
+    pub(crate) fn is_only_http(&self) -> bool {
+        let Self { cache_control, immutable_never_expires, patterns, builtin, session, fallback } = self;
+        *cache_control
+            && !*immutable_never_expires
+            && patterns.0.is_empty()
+            && builtin.0.is_empty()
+            && session.is_none()
+            && fallback.is_none()
+    }
+
     /// Whether nothing of this URL may be looked up or stored: somebody said so, or the answers are credentials, which have
     /// no place in a cache file. (The reference keeps `/users/api_token` for a day.)
     pub(crate) fn bypasses(&self, url: &Url) -> bool {

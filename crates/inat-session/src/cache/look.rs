@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::directives::RequestDirectives;
-use super::{Asked, Entry, Flags, Lifetime, MissReason, Rules, StaleBecause, conditions, fields, key, range};
+use super::{Asked, Entry, Flags, Lifetime, MissReason, Rules, StaleBecause, conditions, fields, range};
 use crate::{Freshness, Timestamp};
 
 /// What the stored variants are good for.
@@ -85,7 +85,7 @@ fn decide(asked: &Asked<'_>, wants: &Wants, variants: &[Arc<Entry>], rules: &Rul
     if rules.disabled || asked.lifetime == Some(Lifetime::DoNotCache) || rules.lifetimes.bypasses(asked.url) {
         return Lookup::Miss(MissReason::Bypass);
     }
-    if !rules.allows(&key::effective_method(asked.method, asked.headers)) {
+    if !rules.allows(&rules.method(asked.method, asked.headers)) {
         return Lookup::Miss(MissReason::Method);
     }
     // Only the cache may answer: then what is there beats a wish to refresh it.
@@ -237,10 +237,9 @@ fn stale_allowed(wants: &Wants, entry: &Entry, rules: &Rules, now: Timestamp) ->
     if within(policy.stale_while_revalidate.max(revalidate).max(rules.stale_while_revalidate.window())) {
         return Some(StaleBecause::WhileRevalidating);
     }
-    // Without a server to ask, only-if-cached is in the same position as after an error.
-    let on_error = wants.directives.stale_if_error.unwrap_or_default();
-    let error_window = policy.stale_if_error.max(on_error).max(rules.stale_if_error.window());
-    (wants.only_if_cached && within(error_window)).then_some(StaleBecause::OnlyIfCached)
+    // What a header allows after an error (RFC 5861 §4) it does not allow here: the server was not asked, so none has happened.
+    // A session that serves what has expired when it is offline does so too when it is told that it is.
+    (wants.only_if_cached && within(rules.stale_if_error.window())).then_some(StaleBecause::OnlyIfCached)
 }
 
 /// The caller's own `Cache-Control` with one directive more.

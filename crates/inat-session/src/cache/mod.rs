@@ -46,7 +46,9 @@ use url::Url;
 
 pub use answer::{Answer, answer};
 pub use combine::splice;
+pub use compile::as_headers_say;
 pub use entry::{Entry, Flags, LifetimeSource, Part, Policy, Vary};
+pub use freshen::revalidated;
 pub use glob::Glob;
 pub use identity::Identity;
 pub use invalidate::invalidated;

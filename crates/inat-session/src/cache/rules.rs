@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use super::{Lifetimes, Patterns};
+use super::{Lifetimes, Patterns, effective_method};
 
 /// Everything a session may set about its cache. [`Rules::default`] is the library's, [`Rules::headers_only`] is HTTP's.
 ///
@@ -34,7 +34,8 @@ pub struct Rules {
     pub stale_if_error: Stale,
     /// Serve what has expired while it is refreshed in the background. Off by default.
     pub stale_while_revalidate: Stale,
-    /// Never ask the server. Off by default.
+    /// Never ask the server. Off by default. What has expired is served where `stale_if_error` of these rules allows it, or
+    /// `max-stale` or `stale-while-revalidate`; a header's `stale-if-error` does not, for no error has happened.
     pub only_if_cached: bool,
     /// How long answers are kept.
     pub lifetimes: Lifetimes,
@@ -43,6 +44,12 @@ pub struct Rules {
     /// Hosts (`host`, or `host:port` for other than the default one) whose parameters `v` and `ttl` only speak to caches on
     /// the way, and are no part of what is asked for. iNaturalist's own by default.
     pub inat_hosts: Vec<String>,
+    /// Take a `POST` that names another method in `X-HTTP-Method-Override` for that method: iNaturalist's way to ask for more
+    /// than a URL can hold. On by default; HTTP itself knows no such field.
+    pub method_overrides: bool,
+    /// Keep HTML that comes with a success though the request accepts none. Off by default, for these are login and maintenance
+    /// pages; HTTP itself makes no difference.
+    pub unasked_html: bool,
 }
 
 /// Which request fields keep answers apart besides those `Vary` names.
@@ -114,13 +121,16 @@ impl Default for Rules {
             lifetimes: Lifetimes::default(),
             sort_parameters: true,
             inat_hosts: INAT_HOSTS.map(str::to_owned).to_vec(),
+            method_overrides: true,
+            unasked_html: false,
         }
     }
 }
 
 impl Rules {
     /// Only what HTTP says: every final status HTTP lets a cache store, no lifetime that the headers do not give (heuristics
-    /// aside), stale answers only where a header allows them, URLs told apart byte by byte.
+    /// aside), stale answers only where a header allows them, URLs told apart byte by byte, methods as they are, HTML kept
+    /// like anything else.
     pub fn headers_only() -> Self {
         Self {
             allowable_codes: None,
@@ -136,8 +146,15 @@ impl Rules {
             sort_parameters: false,
             ignored_parameters: Vec::new(),
             inat_hosts: Vec::new(),
+            method_overrides: false,
+            unasked_html: true,
             ..Self::default()
         }
+    }
+
+    /// The method a request means.
+    pub(crate) fn method(&self, method: &Method, headers: &HeaderMap) -> Method {
+        if self.method_overrides { effective_method(method, headers) } else { method.clone() }
     }
 
     /// Whether answers to this method are looked up and stored.

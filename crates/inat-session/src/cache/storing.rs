@@ -70,6 +70,7 @@ fn is_of_use(policy: &Policy) -> bool {
 pub(crate) fn fields(received: &Received<'_>) -> HeaderMap {
     let mut stored = HeaderMap::with_capacity(received.headers.keys_len() + 1);
     update(&mut stored, received, |_| true);
+    drop_unkept(&mut stored);
     stored
 }
 
@@ -93,14 +94,18 @@ fn update(stored: &mut HeaderMap, received: &Received<'_>, takes: impl Fn(&heade
             }
         }
     }
-    if let NoCache::Fields(names) = ResponseDirectives::of(stored).no_cache {
-        for name in names {
-            stored.remove(name);
-        }
-    }
     if fields::date(received.headers, &header::DATE, received.response_time).is_none()
         && let Some(date) = dates::format(received.response_time).and_then(|date| HeaderValue::try_from(date).ok())
     {
         stored.insert(header::DATE, date);
+    }
+}
+
+/// Takes out the fields `no-cache` names: they must not be reused unvalidated (§3.1, §5.2.2.4).
+pub(crate) fn drop_unkept(stored: &mut HeaderMap) {
+    if let NoCache::Fields(names) = ResponseDirectives::of(stored).no_cache {
+        for name in names {
+            stored.remove(name);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::store::Stored;
 pub(crate) enum Written {
     /// It is to be stored, under this key.
     Store(Key, Box<Entry>),
-    /// It is a 304, and this stored variant is the answer, with these metadata.
+    /// It is a 304, and this stored variant is the answer, with these metadata (this once: what is kept may say less).
     Unchanged(Stored, Box<Entry>),
     /// It is a 304 that nothing stored matches.
     Useless304,
@@ -24,6 +24,16 @@ pub(crate) enum Written {
     Combine(Key, Stored, Box<Entry>, Part),
     /// It is handed on, and not kept.
     HandedOn(WhyNot),
+}
+
+/// An answer that is to be stored, and what it answers.
+pub(crate) struct Answered<'a> {
+    /// The answer.
+    pub(crate) response: &'a Response,
+    /// The fields of the request.
+    pub(crate) asked: &'a HeaderMap,
+    /// How many writes had been answered when it was sent.
+    pub(crate) writes: u64,
 }
 
 impl Shelf {
@@ -51,7 +61,10 @@ impl Shelf {
                 }
                 self.freshen(&key, question, index, &entry, now);
                 match question.variants.get(index) {
-                    Some(stored) => Written::Unchanged(stored.clone(), entry),
+                    Some(stored) => {
+                        let answer = cache::revalidated(&asked, &stored.entry, received, &rules);
+                        Written::Unchanged(stored.clone(), Box::new(answer))
+                    }
                     None => Written::Useless304,
                 }
             }
@@ -101,16 +114,43 @@ impl Shelf {
     }
 
     /// Stores an entry with its body; says until when it is good. The filter has its say.
-    pub(crate) fn put(&self, key: &Key, entry: &Entry, body: &Bytes, response: &Response, now: Timestamp) -> Expiry {
-        if self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
+    pub(crate) fn put(
+        &self,
+        key: &Key,
+        entry: &Entry,
+        body: &Bytes,
+        answered: &Answered<'_>,
+        now: Timestamp,
+    ) -> Expiry {
+        let Answered { response, asked, writes } = *answered;
+        let is_outdated = || self.writes.last(&response.request.url) > writes;
+        let fits = entry.part.is_none_or(|part| part.size() == Some(body.len() as u64));
+        if !fits || is_outdated() || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
             return Expiry::NotStored;
         }
         match self.store().put(key, entry, body, now) {
+            // A write was answered at this very moment, and dropped what was there before.
+            Ok(()) if is_outdated() => {
+                self.forget(key, asked, now);
+                Expiry::NotStored
+            }
             Ok(()) => super::serve::expiry(&entry.policy),
             Err(error) => {
                 warn(&error);
+                self.forget(key, asked, now);
                 Expiry::NotStored
             }
+        }
+    }
+
+    /// Removes what would answer a request with these fields: there is a newer answer, though it cannot be stored.
+    pub(crate) fn forget(&self, key: &Key, asked: &HeaderMap, now: Timestamp) {
+        if self.read_only {
+            return;
+        }
+        let older = self.store().variants(key, now).unwrap_or_default();
+        for stored in older.iter().filter(|stored| stored.entry.vary.matches(asked)) {
+            self.store().remove(key, stored.id).unwrap_or_else(|error| warn(&error));
         }
     }
 
@@ -128,8 +168,8 @@ impl Shelf {
 
     /// Drops what a write has made outdated (RFC 9111 §4.4).
     pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> u64 {
-        let method = cache::effective_method(&prepared.method, &prepared.headers);
-        let changes_nothing = is_safe(&method) || self.rules().allowable_methods.contains(&method);
+        let method = self.rules().method(&prepared.method, &prepared.headers);
+        let changes_nothing = is_safe(&method) || self.rules().allows(&method);
         if changes_nothing || self.rules().disabled || self.read_only {
             return 0;
         }
@@ -137,6 +177,7 @@ impl Shelf {
         if resources.is_empty() {
             return 0;
         }
+        self.writes.note(&resources);
         self.store().invalidate(&resources).unwrap_or_else(|error| {
             warn(&error);
             0

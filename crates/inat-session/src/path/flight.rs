@@ -29,7 +29,7 @@ pub(super) async fn board(trip: &Trip, prepared: Arc<Prepared>, question: Questi
     match question.key.filter(|key| may_share(core, &prepared, key)) {
         None => alone(solo(trip.clone(), prepared, question)).await,
         Some(key) => {
-            let twin = twin(&key, &prepared);
+            let twin = twin(&key, &prepared, core.shelf.writes.last(&prepared.url));
             core.flights.join(twin, || together(trip.clone(), prepared.clone(), key)).await
         }
     }
@@ -87,10 +87,11 @@ fn may_share(core: &Core, prepared: &Prepared, key: &Key) -> bool {
     !prepared.options.stream && crate::lookup::is_safe(&prepared.method) && !core.shelf.is_unshareable(key)
 }
 
-/// Twins agree in everything: key (and with it identity), fields, and how they want it done.
-fn twin(key: &Key, prepared: &Prepared) -> Twin {
+/// Twins agree in everything: key (and with it identity), fields, how they want it done, and the last write of what they ask
+/// for: who has just changed something wants to see it, and not what was asked for before.
+fn twin(key: &Key, prepared: &Prepared, last_write: u64) -> Twin {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&key.0).update(prepared.method.as_str().as_bytes());
+    hasher.update(&key.0).update(&last_write.to_le_bytes()).update(prepared.method.as_str().as_bytes());
     for (name, value) in &prepared.headers {
         hasher.update(name.as_str().as_bytes()).update(&[0]).update(value.as_bytes()).update(&[0]);
     }

@@ -72,7 +72,7 @@ impl Reply {
         }
         match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body) {
             Soundness::Sound => {}
-            Soundness::Unexpected => arrived.sound = false,
+            Soundness::Unexpected => arrived.sound = trip.core().shelf.rules().unasked_html,
             Soundness::False(reason) => {
                 trip.listener().tell(Stage::Validate, || reason.clone());
                 return Self::BadBody(reason);

@@ -32,6 +32,7 @@ impl Trip {
             Err(problem) => return Ok(Reply::Failed(Fault::Unsendable(problem))),
         };
         self.attempts += 1;
+        self.writes = self.core().shelf.writes.count();
         let attempt = self.attempts;
         self.listener()
             .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));

@@ -11,7 +11,7 @@ use super::stream::Body;
 use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
-use crate::lookup::{Question, Served, Written, is_safe};
+use crate::lookup::{Answered, Question, Served, Written, is_safe};
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
 use crate::runtime::may_wait;
@@ -84,7 +84,10 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(trip, prepared, arrived, origin);
-                response.expiry = may_wait(|| core.shelf.put(&key, &entry, &body, &response, now));
+                response.expiry = may_wait(|| {
+                    let answered = Answered { response: &response, asked: &prepared.headers, writes: trip.writes };
+                    core.shelf.put(&key, &entry, &body, &answered, now)
+                });
                 trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
             }

@@ -14,6 +14,7 @@ use super::settle::handed_on;
 use super::trip::Trip;
 use crate::Clock;
 use crate::cache::{Entry, Key};
+use crate::lookup::Answered;
 use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::response::{Arriving, Content, Origin, Response};
@@ -72,7 +73,7 @@ pub(super) fn stored(
     let mut head = response.clone();
     let (sender, content) = channel();
     response.content = content;
-    let (core, asked) = (trip.core().clone(), prepared.headers.clone());
+    let (core, asked, writes) = (trip.core().clone(), prepared.headers.clone(), trip.writes);
     trip.core().background.start(async move {
         let mut copy = Some(BytesMut::new());
         let whole = body.deliver(&sender, |bytes| match &mut copy {
@@ -83,12 +84,16 @@ pub(super) fn stored(
             // Nobody wants the rest, so nobody fetches it, and a part is not kept.
             return;
         }
-        if let Some(body) = copy.map(BytesMut::freeze)
-            && is_sound(&core, &asked, &head, &body)
-        {
-            head.content = Content::Whole(body.clone());
-            let now = core.clock.now();
-            may_wait(|| core.shelf.put(&key, &entry, &body, &head, now));
+        let now = core.clock.now();
+        match copy.map(BytesMut::freeze) {
+            Some(body) if is_sound(&core, &asked, &head, &body) => {
+                head.content = Content::Whole(body.clone());
+                let answered = Answered { response: &head, asked: &asked, writes };
+                may_wait(|| core.shelf.put(&key, &entry, &body, &answered, now));
+            }
+            // Too large to keep, and newer than what is kept.
+            None => may_wait(|| core.shelf.forget(&key, &asked, now)),
+            Some(_) => {}
         }
         // Only now: who has read to the end finds it stored.
         let _ = sender.send(Word::End).await;
@@ -133,7 +138,12 @@ impl Body {
 /// What the whole of a streamed body turned out to be decides whether it is kept, as it does for others.
 fn is_sound(core: &Core, asked: &HeaderMap, head: &Response, body: &[u8]) -> bool {
     use crate::validate::{Soundness, check};
-    !core.check_json || check(head.method(), asked, head.status(), head.headers(), body) == Soundness::Sound
+    !core.check_json
+        || match check(head.method(), asked, head.status(), head.headers(), body) {
+            Soundness::Sound => true,
+            Soundness::Unexpected => core.shelf.rules().unasked_html,
+            Soundness::False(_) => false,
+        }
 }
 
 fn channel() -> (mpsc::Sender<Word>, Content) {

@@ -28,6 +28,8 @@ pub(super) struct Trip {
     pub(super) waited: Duration,
     /// Since when the server has been throttling without a break.
     pub(super) throttled_since: Option<Duration>,
+    /// How many writes this process had answers to when the last request was sent.
+    pub(super) writes: u64,
     /// How the server failed when it was asked last, if it did.
     pub(super) trouble: Option<Trouble>,
 }
@@ -41,6 +43,7 @@ impl Trip {
             failures: 0,
             waited: Duration::ZERO,
             throttled_since: None,
+            writes: 0,
             trouble: None,
         }
     }

@@ -17,11 +17,14 @@ pub(super) fn cache_status(response: &Response, now: Timestamp) -> String {
     match origin {
         Origin::Cached { .. } | Origin::Stale { .. } | Origin::Shared(_) => field.push_str("; hit"),
         Origin::DryRun(_) => field.push_str("; detail=\"dry-run\""),
-        Origin::Network { attempts: 0, .. } => field.push_str("; fwd=request; detail=\"only-if-cached\""),
+        // Neither a hit nor forwarded (§2.1, §2.2): the answer is the cache's own.
+        Origin::Network { attempts: 0, .. } => field.push_str("; detail=\"only-if-cached\""),
         Origin::Network { .. } => {
             let _ = write!(field, "; fwd={reason}; fwd-status={}", response.status.as_u16());
         }
-        Origin::Revalidated { .. } => field.push_str("; fwd=stale; fwd-status=304"),
+        Origin::Revalidated { .. } => {
+            let _ = write!(field, "; fwd={}; fwd-status=304", response.forwarded.unwrap_or(MissReason::Stale));
+        }
     }
     match response.expiry {
         Expiry::NotStored => {}

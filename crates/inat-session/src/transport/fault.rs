@@ -30,6 +30,9 @@ pub enum Fault {
     /// The answer broke off.
     #[error("the answer broke off: {0}")]
     Truncated(String),
+    /// The body is not packed the way `Content-Encoding` says.
+    #[error("the answer cannot be unpacked: {0}")]
+    Undecodable(String),
     /// The request cannot be sent as it is.
     #[error("the request cannot be sent: {0}")]
     Unsendable(String),
@@ -84,6 +87,9 @@ impl Fault {
             ),
             Self::Timeout { .. } => Some("ask again later, ask for less at a time, or allow more time (`timeout`)"),
             Self::Reset(_) | Self::Truncated(_) => Some("ask again; if it keeps happening, ask for less at a time"),
+            Self::Undecodable(_) => Some(
+                "ask again; if it keeps happening, ask for it as it is (`Accept-Encoding: identity`), and tell those who run the server",
+            ),
             Self::Unsendable(_) | Self::Other(_) => None,
         }
     }

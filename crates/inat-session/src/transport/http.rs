@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -147,7 +148,14 @@ fn cut_short(error: &reqwest::Error, timeouts: Timeouts) -> Fault {
     if error.is_timeout() {
         return Fault::Timeout { phase: Phase::Reading, after: timeouts.read.unwrap_or_default() };
     }
-    Fault::Truncated(describe(error))
+    if is_badly_packed(error) { Fault::Undecodable(describe(error)) } else { Fault::Truncated(describe(error)) }
+}
+
+/// Whether the bytes came, but are no gzip. A fault of the connection has the connection's error in this place, and gzip that
+/// ends too early is as good as cut short.
+fn is_badly_packed(error: &reqwest::Error) -> bool {
+    let cause = StdError::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() != ErrorKind::UnexpectedEof)
 }
 
 /// A handshake that failed over the certificate. Other TLS faults may pass; this one comes back at every try.

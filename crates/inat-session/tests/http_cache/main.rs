@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::too_many_lines, reason = "a table is as long as it is")]
 
+mod corners;
 mod directives;
 mod fields;
 mod freshness;

@@ -13,6 +13,7 @@
 //! A question without `<` or `~` must not reach the origin. `{-60}` is the HTTP date 60 seconds before the row began.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,10 @@ impl Play {
         let before = self.origin.seen().len();
         let prepared = self.prepared(step.line);
         let answer = self.session.send(&prepared);
+        let mut body = Vec::new();
+        if let Ok(answer) = &answer {
+            answer.clone().into_reader().read_to_end(&mut body).ok();
+        }
         let said = |problem: String| Err(format!("{}: {problem}", step.line));
         if step.background > 0 {
             self.settle(&prepared, before + step.answers + step.background);
@@ -125,17 +130,17 @@ impl Play {
             (None, _) | (Some("error"), Err(_)) => Ok(()),
             (Some("error"), Ok(answer)) => said(format!("got {}", answer.status())),
             (Some(_), Err(error)) => said(format!("got an error: {error}")),
-            (Some(wanted), Ok(answer)) => self.is_answered(&answer, wanted).or_else(said),
+            (Some(wanted), Ok(answer)) => self.is_answered(&answer, &body, wanted).or_else(said),
         }
     }
 
-    fn is_answered(&self, answer: &Response, wanted: &str) -> Result<(), String> {
+    fn is_answered(&self, answer: &Response, got: &[u8], wanted: &str) -> Result<(), String> {
         let (head, fields) = wanted.split_once(" | ").unwrap_or((wanted, ""));
         let (status, body) = head.split_once(' ').map_or((head, None), |(status, body)| (status, Some(body.trim())));
         if answer.status().as_str() != status {
             return Err(format!("got {} from {}", answer.status(), answer.origin()));
         }
-        let text = answer.text().unwrap();
+        let text = String::from_utf8_lossy(got);
         if let Some(body) = body
             && text != (if body == "-" { "" } else { body })
         {

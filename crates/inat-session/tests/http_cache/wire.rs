@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc;
 
-use inat_session::{Request, Response, Session, blocking};
+use inat_session::{Fault, Kind, Request, Response, Session, blocking};
 
 /// An origin that answers each connection with these bytes, in turn, and closes it.
 fn origin(answers: Vec<Vec<u8>>) -> (String, mpsc::Receiver<String>) {
@@ -126,4 +126,72 @@ fn odd_statuses() {
             assert_eq!((&status[..3], answer.text().unwrap().as_ref()), (answer.status().as_str(), "one"), "{status}");
         }
     }
+}
+
+/// `one`, packed with gzip.
+const PACKED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xcb\xcfK\x05\0\xf1\x86lz\x03\0\0\0";
+
+fn packed(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nCache-Control: max-age=1\r\nETag: \"1\"\r\nContent-Encoding: gzip\r\nConnection: close\r\n{fields}\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// RFC 9110 §8.4: a body arrives as it was before it was packed, and so do the fields that speak of it.
+#[test]
+fn packed_bodies() {
+    let length = format!("Content-Length: {}\r\n", PACKED.len());
+    let (url, seen) = origin(vec![
+        packed("200 OK", &length, PACKED),
+        packed("304 Not Modified", "", b""),
+        packed("200 OK", &length, b""),
+    ]);
+    let session = session();
+    for (freshness, from_cache) in [(Request::get(&url), false), (Request::get(&url).refresh(), true)] {
+        let answer = session.send(freshness.raise_for_status(false)).unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().unwrap().as_ref()), (200, "one"));
+        assert!(answer.header("content-encoding").is_none() && answer.header("content-length").is_none());
+        assert_eq!(answer.is_from_cache(), from_cache);
+    }
+    let head = session.send(Request::head(&url).refresh()).unwrap();
+    assert_eq!((head.status().as_u16(), head.text().unwrap().as_ref()), (200, ""));
+    assert!(seen.iter().all(|request| request.to_ascii_lowercase().contains("accept-encoding: gzip")));
+}
+
+/// A body that is not what its fields say is an error that says so, and is not stored.
+#[test]
+fn falsely_labelled_bodies() {
+    let plain = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\nConnection: close\r\n\r\ntwo";
+    for (name, body, is_cut) in [
+        ("plain", &b"one"[..], false),
+        ("nearly", b"\x1f\x8b\x08 and so on, but not packed at all", false),
+        ("cut", &PACKED[..PACKED.len() - 3], true),
+        ("cut on the way", &PACKED[..PACKED.len() - 4], true),
+    ] {
+        let length = if name == "cut on the way" { PACKED.len() } else { body.len() };
+        let fields = format!("Content-Length: {length}\r\n");
+        let (url, _seen) = origin(vec![packed("200 OK", &fields, body), plain.as_bytes().to_vec()]);
+        let session = session();
+        let error = get(&session, &url).unwrap_err();
+        let is_told = match error.kind() {
+            Kind::Network(Fault::Truncated(_)) => is_cut,
+            Kind::Network(Fault::Undecodable(_)) => !is_cut && error.hint().unwrap().contains("identity"),
+            _ => false,
+        };
+        assert!(is_told, "{name}: {error:?}");
+        assert_eq!(get(&session, &url).unwrap().text().unwrap(), "two", "{name}");
+    }
+}
+
+/// Nothing in HTTP says that a client gets only what it asked for, so a session that goes by HTTP alone keeps it.
+#[test]
+fn html_is_kept_like_anything_else() {
+    let answer = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/html\r\nContent-Length: 3\r\nConnection: close\r\n\r\none";
+    let (url, seen) = origin(vec![answer.into()]);
+    let builder = Session::builder().headers_only().max_retries(0).unlimited().cache_in_memory().budget_in_memory();
+    let session: blocking::Session = builder.build().unwrap().into();
+    assert!(!get(&session, &url).unwrap().is_from_cache());
+    assert!(get(&session, &url).unwrap().is_from_cache());
+    assert!(seen.iter().next().unwrap().to_ascii_lowercase().contains("accept: application/json"));
 }

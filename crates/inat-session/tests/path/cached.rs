@@ -1,5 +1,8 @@
 //! Looking up and storing: what a cache must never do to a caller.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use inat_session::{Clock, Expiry, Fault, Kind, Origin, Request, Response, Script, Token};
 
@@ -233,6 +236,15 @@ fn switches_of_the_session() {
     inat.get(TAXA).unwrap();
     assert_eq!(picky.seen().len(), 2);
 
+    let strict = Arc::new(AtomicBool::new(false));
+    let (kept, refuses) = (always(&[]), strict.clone());
+    let inat = waits(offline(kept.clone(), &clock).filter(move |_| !refuses.load(Ordering::SeqCst)));
+    inat.get(TAXA).unwrap();
+    strict.store(true, Ordering::SeqCst);
+    let refused = inat.send(Request::get(TAXA).only_if_cached());
+    assert!(matches!(refused.unwrap_err().kind(), Kind::NotCached), "and the server is not asked instead");
+    assert_eq!(kept.seen().len(), 1);
+
     let by_path = always(&[]);
     let inat = waits(offline(by_path.clone(), &clock).key(|prepared| prepared.url.path().to_owned()));
     inat.send(Request::get(TAXA).query("q", "a")).unwrap();
@@ -255,7 +267,7 @@ fn switches_of_the_session() {
     for body in ["1", "2", "1"] {
         inat.send(Request::post("https://h.example/search").bytes("text/plain", body)).unwrap();
     }
-    assert!(posts.seen().len() <= 3);
+    assert_eq!(posts.seen().len(), 2);
 
     let ignored = always(&[]);
     let inat = waits(offline(ignored.clone(), &clock).ignored_parameters(["Session_Id"]));
@@ -334,4 +346,33 @@ fn what_the_server_renews_stays_whole() {
     let renewed = inat.get(TAXA).unwrap();
     assert_eq!(renewed.text().unwrap(), BODY);
     assert_eq!(renewed.header("content-encoding"), None);
+}
+
+/// What one session keeps by its own rules another one, which goes by HTTP alone, does not take for fresh.
+#[test]
+fn lifetimes_of_another_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual();
+    for (number, (fields, is_fresh)) in [
+        (&[("etag", "\"1\"")][..], false),
+        (&[("cache-control", "max-age=60")], true),
+        (&[("cache-control", "max-age=60, immutable")], true),
+        (&[("cache-control", "immutable")], false),
+        (&[("expires", "0")], false),
+        (&[("last-modified", "Thu, 01 Jan 2015 00:00:00 GMT")], true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let script = always(fields);
+        let file = folder.path().join("cache.db");
+        let keeps = waits(offline(script.clone(), &clock).cache_file(&file).cache_control(number != 1));
+        let plain = waits(offline(script.clone(), &clock).cache_file(&file).headers_only());
+        let url = format!("https://h.example/{number}");
+        keeps.get(&url).unwrap();
+        assert_eq!(keeps.get(&url).unwrap().is_from_cache(), fields[0].0 != "expires", "{fields:?}");
+        assert_eq!(plain.get(&url).unwrap().is_from_cache(), is_fresh, "{fields:?}");
+        let lifetime = good_for(plain.get(&url).unwrap().expiry(), clock.now());
+        assert!(lifetime.is_none_or(|seconds| seconds <= 86_400), "{fields:?}: {lifetime:?}");
+    }
 }

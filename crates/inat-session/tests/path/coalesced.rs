@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use inat_sandbox::{Answer, Config, Fault as Bad, Sandbox};
 use inat_session::{Clock, Error, Fault, Kind, Origin, Request, Response, Session, Token};
 
-use crate::support::{Actor, BODY, Gate, Stub, hear, offline, ok, part, reply, secs, tell, until_async, waits};
+use crate::support::{Actor, BODY, Gate, JSON, Stub, hear, offline, ok, part, reply, secs, tell, until_async, waits};
 
 const TAXA: &str = "taxa/1";
 
@@ -110,6 +110,42 @@ async fn writes_are_never_joined() {
         answer.unwrap();
     }
     assert_eq!(stub.count(), 5);
+}
+
+/// A write answered while a read is on its way: the read may have seen the world as it was.
+#[tokio::test]
+async fn who_has_written_does_not_read_what_was_before() {
+    for streamed in [false, true] {
+        let (clock, gate) = (Clock::manual(), Gate::shut());
+        let doors = gate.clone();
+        let stub = Stub::new(&clock, move |number, seen| {
+            let (gate, is_write) = (doors.clone(), seen.method == "POST");
+            Box::pin(async move {
+                if number == 0 {
+                    gate.pass().await;
+                }
+                let text = format!("{{\"number\":{number}}}");
+                Ok(if is_write { ok(&[]) } else { reply(200, &[JSON, ("cache-control", "max-age=600")], text) })
+            })
+        });
+        let inat = offline(stub.clone(), &clock).unlimited().read_whole(if streamed { 1 } else { 1000 });
+        let inat = inat.build().unwrap();
+        let before = tokio::spawn({
+            let inat = inat.clone();
+            async move { inat.get(TAXA).await.unwrap().read().await.unwrap() }
+        });
+        until_async("the read is on its way", || stub.count() == 1).await;
+        inat.send(Request::post(TAXA)).await.unwrap();
+        let after = tokio::spawn({
+            let inat = inat.clone();
+            async move { inat.get(TAXA).await.unwrap().read().await.unwrap() }
+        });
+        gate.open();
+        assert_eq!(before.await.unwrap(), "{\"number\":0}");
+        assert_eq!(after.await.unwrap(), "{\"number\":2}", "streamed: {streamed}");
+        assert_eq!(inat.get(TAXA).await.unwrap().read().await.unwrap(), "{\"number\":2}", "streamed: {streamed}");
+        assert_eq!(stub.count(), 3, "streamed: {streamed}");
+    }
 }
 
 #[tokio::test]
