@@ -3,7 +3,6 @@
 
 use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
-use inat_session::cache::Identity;
 use inat_session::{Clock, Origin, Timestamp};
 
 use crate::body::Body;
@@ -14,7 +13,9 @@ use crate::status;
 /// What is known about the question besides the answer.
 pub(crate) struct About<'a> {
     pub(crate) method: &'a Method,
-    pub(crate) identity: &'a Identity,
+    /// Whether a stored cookie may be set again: the client is somebody, or HTTP alone decides what is kept and it lets the
+    /// answer be kept as it is (RFC 9111 §7.3).
+    pub(crate) replays_cookies: bool,
     pub(crate) via: &'a Via,
 }
 
@@ -29,11 +30,10 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     hop::strip(&mut headers);
     date(&mut headers, response.received());
     age(&mut headers, response.origin());
-    if response.is_from_cache() || matches!(response.origin(), Origin::Shared(_)) {
+    let is_others = response.is_from_cache() || matches!(response.origin(), Origin::Shared(_));
+    if is_others && !about.replays_cookies {
         // A cookie is made for whom it was sent to, and nobody in particular may be anybody.
-        if *about.identity == Identity::Anonymous {
-            headers.remove(SET_COOKIE);
-        }
+        headers.remove(SET_COOKIE);
     }
     about.via.add(&mut headers, response.version());
     status::add(&mut headers, &response, Clock::system().now());

@@ -11,11 +11,13 @@ use http::header::{
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use inat_session::cache::Identity;
 use inat_session::{Freshness, Lifetime, Origin, Prepared};
 
 use crate::answer::{self, About};
 use crate::body::Body;
 use crate::metrics::Gauge;
+use crate::named::{self, Here};
 use crate::pulse::Pulse;
 use crate::receive::{self, Received};
 use crate::refusal::{self, Refusal};
@@ -67,19 +69,23 @@ async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request:
         return Ok((Outcome::Own, page?));
     }
     // Who names a server in the request line takes this for a proxy; it leads to its upstreams only.
-    let named = host.filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
+    let named = host.clone().filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
     let upstream = upstream::find(&shared.config.upstreams, target.path(), named.as_ref())
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "this gateway leads nowhere from there"))?;
     if let Some(end) = end_of_the_way(&request) {
         return Ok((Outcome::Own, end));
     }
-    let question = Question::read(shared, upstream, &target, request).await?;
+    let here = Here { host, local };
+    let question = Question::read(shared, upstream, &target, here, request).await?;
     question.ask(shared).await
 }
 
 /// What goes to the session.
 struct Question {
     prepared: Prepared,
+    here: Here,
+    /// Whether the session takes it for a read, and HTTP does not.
+    is_disguised: bool,
     /// Keeps the room of the body for as long as it may be sent.
     _received: Received,
 }
@@ -89,6 +95,7 @@ impl Question {
         shared: &Shared,
         upstream: &Upstream,
         target: &PathAndQuery,
+        here: Here,
         request: Request<Incoming>,
     ) -> Result<Self, Refusal> {
         let uri = upstream.uri(target)?;
@@ -98,6 +105,8 @@ impl Question {
         shared.metrics.received.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
         let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);
         let identity = identity::of(&parts.headers, target.query());
+
+        let is_disguised = upstream.kind == Kind::Origin && named::is_disguised(&parts.method, &parts.headers);
 
         let mut headers = parts.headers;
         let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
@@ -116,13 +125,13 @@ impl Question {
         prepared.options.raise_for_status = false;
         prepared.options.redirects = 0;
         prepared.options.max_delay = Some(max_delay);
-        if bypassed {
+        if bypassed || is_disguised {
             prepared.options.lifetime = Some(Lifetime::DoNotCache);
         }
-        Ok(Self { prepared, _received: received })
+        Ok(Self { prepared, here, is_disguised, _received: received })
     }
 
-    async fn ask(mut self, shared: &Shared) -> Answered {
+    async fn ask(mut self, shared: &Arc<Shared>) -> Answered {
         let place = shared.places.try_acquire();
         let crowded = place.is_err();
         if crowded {
@@ -148,9 +157,22 @@ impl Question {
         if asked_nobody {
             return Err(Refusal::not_cached());
         }
-        let about = About { method: &self.prepared.method, identity: &self.prepared.identity, via: &shared.via };
+        if named::is_write(&self.prepared.method) {
+            self.note_write(shared, &response).await;
+        }
+        let replays_cookies = shared.headers_only || self.prepared.identity != Identity::Anonymous;
+        let about = About { method: &self.prepared.method, replays_cookies, via: &shared.via };
         let outcome = Outcome::of(response.origin());
         Ok((outcome, answer::answer(response, &about)?))
+    }
+
+    /// Drops what the session cannot know is outdated.
+    async fn note_write(&self, shared: &Arc<Shared>, response: &inat_session::Response) {
+        let mut outdated = named::named(shared, &self.here, response.status(), response.headers());
+        if self.is_disguised && !response.status().is_client_error() && !response.status().is_server_error() {
+            outdated.push(self.prepared.url.clone());
+        }
+        named::drop_stored(shared, outdated).await;
     }
 
     fn failed(&self, error: &inat_session::Error) -> (Outcome, Response<Body>) {

@@ -48,7 +48,7 @@ impl Gate {
     }
 
     /// The port does not count: a tunnel may have changed it, and rebinding is a matter of names.
-    fn owns(&self, host: &Authority, local: Option<IpAddr>) -> bool {
+    pub(crate) fn owns(&self, host: &Authority, local: Option<IpAddr>) -> bool {
         let name = plain(host.host());
         match name.parse::<IpAddr>() {
             Ok(ip) => ip.is_loopback() || local == Some(ip.to_canonical()) || self.addresses.contains(&ip),

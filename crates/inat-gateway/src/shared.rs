@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) purse: Purse,
     /// One for each request that may wait for an answer.
     pub(crate) places: Semaphore,
+    /// Whether nothing but HTTP says what is kept.
+    pub(crate) headers_only: bool,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 
