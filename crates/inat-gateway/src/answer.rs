@@ -1,12 +1,14 @@
 //! The session's answer as the client gets it: the same bytes, without what was the upstream connection's, with `Age`,
 //! `Via` and `Cache-Status`.
 
+use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use inat_session::{Clock, Origin, Timestamp};
 
 use crate::body::Body;
 use crate::hop::{self, Via};
+use crate::receive::Purse;
 use crate::refusal::Refusal;
 use crate::status;
 
@@ -17,7 +19,12 @@ pub(crate) struct About<'a> {
     /// answer be kept as it is (RFC 9111 §7.3).
     pub(crate) replays_cookies: bool,
     pub(crate) via: &'a Via,
+    /// Where large answers take room, and how much there is.
+    pub(crate) answers: (&'a Purse, u64),
 }
+
+/// Answers smaller than this are not worth counting.
+const SMALL: usize = 64 << 10;
 
 /// Makes the client's answer.
 pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) -> Result<Response<Body>, Refusal> {
@@ -39,7 +46,13 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     status::add(&mut headers, &response, Clock::system().now());
     let body = body(&mut headers, &mut response, about.method);
     let body = match body {
-        Some(body) => body,
+        Some(bytes) if bytes.len() < SMALL => Body::whole(bytes),
+        Some(bytes) => {
+            let (answers, most) = about.answers;
+            let room = answers.take(bytes.len() as u64, most);
+            let room = room.ok_or_else(|| Refusal::busy("too many large answers are being read at once"))?;
+            Body::whole(bytes).with_room(Some(room))
+        }
         None => Body::arriving(response, length(&headers)),
     };
     let mut answer = Response::new(body);
@@ -49,7 +62,7 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
 }
 
 /// The body, with `Content-Length` made true of it; `None` when it is still arriving.
-fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: &Method) -> Option<Body> {
+fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: &Method) -> Option<Bytes> {
     let status = response.status();
     match status {
         // RFC 9110 §8.6: these have no body, and the first two no length either.
@@ -58,15 +71,15 @@ fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: 
             if status == StatusCode::RESET_CONTENT {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
-            return Some(Body::empty());
+            return Some(Bytes::new());
         }
-        StatusCode::NOT_MODIFIED => return Some(Body::empty()),
-        _ if *method == Method::HEAD => return Some(Body::empty()),
+        StatusCode::NOT_MODIFIED => return Some(Bytes::new()),
+        _ if *method == Method::HEAD => return Some(Bytes::new()),
         _ => {}
     }
     let bytes = response.bytes().ok()?.clone();
     headers.insert(CONTENT_LENGTH, bytes.len().into());
-    Some(Body::whole(bytes))
+    Some(bytes)
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

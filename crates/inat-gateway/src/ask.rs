@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, MAX_FORWARDS, TRANSFER_ENCODING, USER_AGENT,
 };
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use inat_session::cache::Identity;
 use inat_session::{Freshness, Lifetime, Origin, Prepared};
@@ -35,7 +35,8 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let started = Instant::now();
-    let (handling, heard) = pulse.begin(request.version() >= http::Version::HTTP_2);
+    let (handling, heard) = pulse.begin(request.version() >= Version::HTTP_2);
+    let to_old = request.version() <= Version::HTTP_10;
     let counted = shared.metrics.begin();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (outcome, response) = match way(&shared, local, &heard, request).await {
@@ -46,7 +47,7 @@ pub(crate) async fn answer(
         }
     };
     shared.metrics.answered(outcome, response.status(), started);
-    response.map(|body| body.watched(handling.send(), counted))
+    response.map(|body| body.watched(handling.send(to_old), counted))
 }
 
 type Answered = Result<(Outcome, Response<Body>), Refusal>;
@@ -69,7 +70,8 @@ async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request:
         return Ok((Outcome::Own, page?));
     }
     // Who names a server in the request line takes this for a proxy; it leads to its upstreams only.
-    let named = host.clone().filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
+    let named =
+        host.clone().filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
     let upstream = upstream::find(&shared.config.upstreams, target.path(), named.as_ref())
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "this gateway leads nowhere from there"))?;
     if let Some(end) = end_of_the_way(&request) {
@@ -111,7 +113,7 @@ impl Question {
         let mut headers = parts.headers;
         let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
         hop::strip(&mut headers);
-        tidy(&mut headers, upstream.kind);
+        let mut headers = tidied(&headers, &uri, upstream.kind);
         count_down(&parts.method, &mut headers);
         shared.via.add(&mut headers, parts.version);
         if framed || !received.bytes.is_empty() {
@@ -161,7 +163,8 @@ impl Question {
             self.note_write(shared, &response).await;
         }
         let replays_cookies = shared.headers_only || self.prepared.identity != Identity::Anonymous;
-        let about = About { method: &self.prepared.method, replays_cookies, via: &shared.via };
+        let answers = (&shared.answers, shared.config.max_answers);
+        let about = About { method: &self.prepared.method, replays_cookies, via: &shared.via, answers };
         let outcome = Outcome::of(response.origin());
         Ok((outcome, answer::answer(response, &about)?))
     }
@@ -185,14 +188,26 @@ impl Question {
     }
 }
 
-/// Takes out what was settled with this gateway.
-fn tidy(headers: &mut HeaderMap, kind: Kind) {
-    headers.remove(HOST);
-    if headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        headers.remove(EXPECT);
+/// The fields without what was settled with this gateway, in their order, the upstream's `Host` first (RFC 9110 §7.2). Over
+/// TLS it may be HTTP/2, which has another place for that, and the client library sees to it.
+fn tidied(came: &HeaderMap, uri: &Uri, kind: Kind) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(came.keys_len() + 4);
+    let plain = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTP));
+    if let Some(host) = plain.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
+        headers.insert(HOST, host);
+    }
+    for (name, value) in came {
+        let settled = match *name {
+            HOST => true,
+            EXPECT => value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
+            ACCEPT_ENCODING => kind == Kind::Api,
+            _ => false,
+        };
+        if !settled {
+            headers.append(name.clone(), value.clone());
+        }
     }
     if kind == Kind::Api {
-        headers.remove(ACCEPT_ENCODING);
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!(
             "inat-gateway/",
             env!("CARGO_PKG_VERSION"),
@@ -201,6 +216,7 @@ fn tidy(headers: &mut HeaderMap, kind: Kind) {
             ")"
         )));
     }
+    headers
 }
 
 /// One hop fewer (RFC 9110 §7.6.2).

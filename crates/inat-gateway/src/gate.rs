@@ -64,6 +64,10 @@ fn plain(host: &str) -> String {
 
 /// Refuses bodies whose end can be seen in two places (RFC 9112 §6.1, §11.2). `heard` is what came of the header section.
 pub(crate) fn check_framing(headers: &HeaderMap, heard: &[u8]) -> Result<(), Refusal> {
+    // Servers that turn fields into variables know these by the same name as those with hyphens.
+    if headers.contains_key("content_length") || headers.contains_key("transfer_encoding") {
+        return Err(Refusal::bad_request("a field looks like one about the end of the body").closing());
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
     if wire::says_two_lengths(heard) {

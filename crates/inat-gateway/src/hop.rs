@@ -35,7 +35,8 @@ const VITAL: [&str; 12] = [
     "vary",
 ];
 
-/// Takes out what was meant for this connection.
+/// Takes out what was meant for this connection. What stays keeps its order, which taking fields out of the map one by one
+/// would not.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -44,12 +45,17 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .filter(|name| !VITAL.contains(&name.as_str()))
         .collect();
-    for name in named {
-        headers.remove(name);
+    let goes = |name: &HeaderName| OWN.contains(&name.as_str()) || named.contains(name);
+    if !headers.keys().any(goes) {
+        return;
     }
-    for name in OWN {
-        headers.remove(name);
+    let mut kept = HeaderMap::with_capacity(headers.keys_len());
+    for name in headers.keys().filter(|name| !goes(name)) {
+        for line in headers.get_all(name) {
+            kept.append(name.clone(), line.clone());
+        }
     }
+    *headers = kept;
 }
 
 /// This gateway's name in `Via`. It differs from process to process, so that a chain of gateways is no loop.

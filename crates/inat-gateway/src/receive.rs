@@ -18,6 +18,28 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Purse(Arc<AtomicU64>);
 
+/// Room taken, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Room {
+    purse: Purse,
+    taken: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.purse.0.fetch_sub(self.taken, Ordering::AcqRel);
+    }
+}
+
+impl Purse {
+    /// Takes this much; `None` when there is less than that.
+    pub(crate) fn take(&self, bytes: u64, most: u64) -> Option<Room> {
+        let before = self.0.fetch_add(bytes, Ordering::AcqRel);
+        let room = Room { purse: self.clone(), taken: bytes };
+        (before.saturating_add(bytes) <= most).then_some(room)
+    }
+}
+
 /// A body, and the room it takes for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Received {

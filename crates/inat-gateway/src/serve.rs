@@ -51,6 +51,7 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
         places: Semaphore::new(config.max_waiting.min(Semaphore::MAX_PERMITS)),
         via: Via::new(),
         purse: Purse::default(),
+        answers: Purse::default(),
         stage: seen,
         metrics,
         headers_only,

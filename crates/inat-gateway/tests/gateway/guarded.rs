@@ -11,7 +11,7 @@ use crate::support::{Answer, Origin, Say, before, config, plain, start};
 fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
     let origin = Origin::start(|_| Say::ok("", "x"));
     let gateway = before(&origin);
-    let rows: [(&str, &[u16]); 24] = [
+    let rows: [(&str, &[u16]); 30] = [
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", &[421]),
         ("GET / HTTP/1.1\r\nHost: localhost.evil.example\r\n\r\n", &[421]),
         ("GET / HTTP/1.1\r\n\r\n", &[400]),
@@ -45,6 +45,12 @@ fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
         ("GET / HTTP/1.1\r\nHost: localhost\r\nX\0A: 1\r\n\r\n", &[400]),
         ("GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
         ("GET / HTTP/3.7\r\nHost: localhost\r\n\r\n", &[400, 505]),
+        ("GET / HTTP/1.1\r\nHost: localhost:abc\r\n\r\n", &[400]),
+        ("GET / HTTP/1.1\r\nHost: localhost:99999\r\n\r\n", &[400]),
+        ("GET ftp://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("GET http://u:p@localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer_Encoding: chunked\r\n\r\n", &[400]),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent_Length: 3\r\n\r\n", &[400]),
     ];
     for (bytes, expected) in rows {
         let answer = gateway.say(bytes);
