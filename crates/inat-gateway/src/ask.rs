@@ -54,7 +54,7 @@ type Answered = Result<(Outcome, Response<Body>), Refusal>;
 
 async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request: Request<Incoming>) -> Answered {
     let asked = Asked::read(&request)?;
-    gate::check_framing(request.headers(), heard)?;
+    gate::check_framing(request.method(), request.headers(), heard)?;
     shared.gate.admit(&asked, local, &shared.config)?;
     if shared.via.is_in(request.headers()) {
         return Err(Refusal::new(
@@ -102,7 +102,10 @@ impl Question {
     ) -> Result<Self, Refusal> {
         let uri = upstream.uri(target)?;
         let bypassed = !upstream::is_plain(&uri);
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if parts.version >= Version::HTTP_2 {
+            hop::join_crumbs(&mut parts.headers);
+        }
         let received = receive::receive(&parts.headers, body, &shared.config, &shared.purse).await?;
         shared.metrics.received.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
         let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use http::header::{CONNECTION, VIA};
+use http::header::{CONNECTION, COOKIE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 /// Fields that are always about the connection. Trailers are not passed on, so what announces them is not either.
@@ -56,6 +56,17 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         }
     }
     *headers = kept;
+}
+
+/// Puts a cookie in one line that HTTP/2 took apart to pack it better (RFC 9113 §8.2.3): HTTP/1.1 and whoever compares
+/// credentials know only one.
+pub(crate) fn join_crumbs(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, whole);
+    }
 }
 
 /// This gateway's name in `Via`. It differs from process to process, so that a chain of gateways is no loop.
@@ -122,6 +133,13 @@ mod tests {
         ]);
         strip(&mut fields);
         assert_eq!(fields, headers(&[("x-three", "3"), ("authorization", "kept")]));
+    }
+
+    #[test]
+    fn a_cookie_is_one_line() {
+        let mut fields = headers(&[("a", "1"), ("cookie", "b=2"), ("cookie", "c=3"), ("d", "4"), ("cookie", "e=5")]);
+        join_crumbs(&mut fields);
+        assert_eq!(fields, headers(&[("a", "1"), ("cookie", "b=2; c=3; e=5"), ("d", "4")]));
     }
 
     #[test]

@@ -116,7 +116,12 @@ pub(crate) async fn receive(
             listen_out(&mut body).await;
             return Err(too_large(config));
         }
-        received.take(data.len() as u64, config)?;
+        if let Err(refusal) = received.take(data.len() as u64, config) {
+            // Its room is free for others while the client is heard out.
+            drop((received, whole, data));
+            listen_out(&mut body).await;
+            return Err(refusal);
+        }
         whole.extend_from_slice(&data);
     }
     received.bytes = whole.freeze();

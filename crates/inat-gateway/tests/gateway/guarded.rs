@@ -75,11 +75,27 @@ fn what_follows_a_refused_body_is_no_request() {
     let _ = stream.read_to_end(&mut rest);
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
     assert_eq!(origin.count(), 0);
-    // Requests in a row, each with one clear end, are fine.
+    // Nor does it help to hide it behind empty lines, or behind another request.
+    for before in ["\r\n\r\n", "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut stream = gateway.connect();
+        stream.write_all(format!("{before}{smuggled}").as_bytes()).unwrap();
+        if before.starts_with("GET") {
+            assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+        }
+        assert_eq!(Answer::read(&mut stream).unwrap().status, 400);
+        assert!(Answer::read(&mut stream).is_none());
+    }
+    assert_eq!(origin.count(), 1);
+    // Requests in a row, each with one clear end, are fine, and chunks are when one waits for the answer before.
     let mut stream = gateway.connect();
     stream.write_all(b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nabGET /b HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
     assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    for _ in 0..3 {
+        let chunked = b"POST /c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+        stream.write_all(chunked).unwrap();
+        assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    }
 }
 
 #[test]
