@@ -1,22 +1,30 @@
 //! The session's answer as the client gets it: the same bytes, without what was the upstream connection's, with `Age`,
 //! `Via` and `Cache-Status`.
 
+use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
-use inat_session::cache::Identity;
 use inat_session::{Clock, Origin, Timestamp};
 
 use crate::body::Body;
 use crate::hop::{self, Via};
+use crate::receive::Purse;
 use crate::refusal::Refusal;
 use crate::status;
 
 /// What is known about the question besides the answer.
 pub(crate) struct About<'a> {
     pub(crate) method: &'a Method,
-    pub(crate) identity: &'a Identity,
+    /// Whether a stored cookie may be set again: the client is somebody, or HTTP alone decides what is kept and it lets the
+    /// answer be kept as it is (RFC 9111 §7.3).
+    pub(crate) replays_cookies: bool,
     pub(crate) via: &'a Via,
+    /// Where large answers take room, and how much there is.
+    pub(crate) answers: (&'a Purse, u64),
 }
+
+/// Answers smaller than this are not worth counting.
+const SMALL: usize = 64 << 10;
 
 /// Makes the client's answer.
 pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) -> Result<Response<Body>, Refusal> {
@@ -29,17 +37,22 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     hop::strip(&mut headers);
     date(&mut headers, response.received());
     age(&mut headers, response.origin());
-    if response.is_from_cache() || matches!(response.origin(), Origin::Shared(_)) {
+    let is_others = response.is_from_cache() || matches!(response.origin(), Origin::Shared(_));
+    if is_others && !about.replays_cookies {
         // A cookie is made for whom it was sent to, and nobody in particular may be anybody.
-        if *about.identity == Identity::Anonymous {
-            headers.remove(SET_COOKIE);
-        }
+        headers.remove(SET_COOKIE);
     }
     about.via.add(&mut headers, response.version());
     status::add(&mut headers, &response, Clock::system().now());
     let body = body(&mut headers, &mut response, about.method);
     let body = match body {
-        Some(body) => body,
+        Some(bytes) if bytes.len() < SMALL => Body::whole(bytes),
+        Some(bytes) => {
+            let (answers, most) = about.answers;
+            let room = answers.take(bytes.len() as u64, most);
+            let room = room.ok_or_else(|| Refusal::busy("too many large answers are being read at once"))?;
+            Body::whole(bytes).with_room(Some(room))
+        }
         None => Body::arriving(response, length(&headers)),
     };
     let mut answer = Response::new(body);
@@ -49,7 +62,7 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
 }
 
 /// The body, with `Content-Length` made true of it; `None` when it is still arriving.
-fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: &Method) -> Option<Body> {
+fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: &Method) -> Option<Bytes> {
     let status = response.status();
     match status {
         // RFC 9110 §8.6: these have no body, and the first two no length either.
@@ -58,15 +71,15 @@ fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: 
             if status == StatusCode::RESET_CONTENT {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
-            return Some(Body::empty());
+            return Some(Bytes::new());
         }
-        StatusCode::NOT_MODIFIED => return Some(Body::empty()),
-        _ if *method == Method::HEAD => return Some(Body::empty()),
+        StatusCode::NOT_MODIFIED => return Some(Bytes::new()),
+        _ if *method == Method::HEAD => return Some(Bytes::new()),
         _ => {}
     }
     let bytes = response.bytes().ok()?.clone();
     headers.insert(CONTENT_LENGTH, bytes.len().into());
-    Some(Body::whole(bytes))
+    Some(bytes)
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, MAX_FORWARDS, TRANSFER_ENCODING, USER_AGENT,
 };
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use inat_session::cache::Identity;
 use inat_session::{Freshness, Lifetime, Origin, Prepared};
 
 use crate::answer::{self, About};
 use crate::body::Body;
 use crate::metrics::Gauge;
+use crate::named::{self, Here};
 use crate::pulse::Pulse;
 use crate::receive::{self, Received};
 use crate::refusal::{self, Refusal};
@@ -33,7 +35,8 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let started = Instant::now();
-    let (handling, heard) = pulse.begin(request.version() >= http::Version::HTTP_2);
+    let (handling, heard) = pulse.begin(request.version() >= Version::HTTP_2);
+    let to_old = request.version() <= Version::HTTP_10;
     let counted = shared.metrics.begin();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (outcome, response) = match way(&shared, local, &heard, request).await {
@@ -44,14 +47,14 @@ pub(crate) async fn answer(
         }
     };
     shared.metrics.answered(outcome, response.status(), started);
-    response.map(|body| body.watched(handling.send(), counted))
+    response.map(|body| body.watched(handling.send(to_old), counted))
 }
 
 type Answered = Result<(Outcome, Response<Body>), Refusal>;
 
 async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request: Request<Incoming>) -> Answered {
     let asked = Asked::read(&request)?;
-    gate::check_framing(request.headers(), heard)?;
+    gate::check_framing(request.method(), request.headers(), heard)?;
     shared.gate.admit(&asked, local, &shared.config)?;
     if shared.via.is_in(request.headers()) {
         return Err(Refusal::new(
@@ -67,19 +70,24 @@ async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request:
         return Ok((Outcome::Own, page?));
     }
     // Who names a server in the request line takes this for a proxy; it leads to its upstreams only.
-    let named = host.filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
+    let named =
+        host.clone().filter(|host| absolute && shared.config.upstreams.iter().any(|one| upstream::is_same(one, host)));
     let upstream = upstream::find(&shared.config.upstreams, target.path(), named.as_ref())
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "this gateway leads nowhere from there"))?;
     if let Some(end) = end_of_the_way(&request) {
         return Ok((Outcome::Own, end));
     }
-    let question = Question::read(shared, upstream, &target, request).await?;
+    let here = Here { host, local };
+    let question = Question::read(shared, upstream, &target, here, request).await?;
     question.ask(shared).await
 }
 
 /// What goes to the session.
 struct Question {
     prepared: Prepared,
+    here: Here,
+    /// Whether the session takes it for a read, and HTTP does not.
+    is_disguised: bool,
     /// Keeps the room of the body for as long as it may be sent.
     _received: Received,
 }
@@ -89,20 +97,26 @@ impl Question {
         shared: &Shared,
         upstream: &Upstream,
         target: &PathAndQuery,
+        here: Here,
         request: Request<Incoming>,
     ) -> Result<Self, Refusal> {
         let uri = upstream.uri(target)?;
         let bypassed = !upstream::is_plain(&uri);
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if parts.version >= Version::HTTP_2 {
+            hop::join_crumbs(&mut parts.headers);
+        }
         let received = receive::receive(&parts.headers, body, &shared.config, &shared.purse).await?;
         shared.metrics.received.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
         let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);
         let identity = identity::of(&parts.headers, target.query());
 
+        let is_disguised = upstream.kind == Kind::Origin && named::is_disguised(&parts.method, &parts.headers);
+
         let mut headers = parts.headers;
         let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
         hop::strip(&mut headers);
-        tidy(&mut headers, upstream.kind);
+        let mut headers = tidied(&headers, &uri, upstream.kind);
         count_down(&parts.method, &mut headers);
         shared.via.add(&mut headers, parts.version);
         if framed || !received.bytes.is_empty() {
@@ -116,13 +130,13 @@ impl Question {
         prepared.options.raise_for_status = false;
         prepared.options.redirects = 0;
         prepared.options.max_delay = Some(max_delay);
-        if bypassed {
+        if bypassed || is_disguised {
             prepared.options.lifetime = Some(Lifetime::DoNotCache);
         }
-        Ok(Self { prepared, _received: received })
+        Ok(Self { prepared, here, is_disguised, _received: received })
     }
 
-    async fn ask(mut self, shared: &Shared) -> Answered {
+    async fn ask(mut self, shared: &Arc<Shared>) -> Answered {
         let place = shared.places.try_acquire();
         let crowded = place.is_err();
         if crowded {
@@ -148,9 +162,23 @@ impl Question {
         if asked_nobody {
             return Err(Refusal::not_cached());
         }
-        let about = About { method: &self.prepared.method, identity: &self.prepared.identity, via: &shared.via };
+        if named::is_write(&self.prepared.method) {
+            self.note_write(shared, &response).await;
+        }
+        let replays_cookies = shared.headers_only || self.prepared.identity != Identity::Anonymous;
+        let answers = (&shared.answers, shared.config.max_answers);
+        let about = About { method: &self.prepared.method, replays_cookies, via: &shared.via, answers };
         let outcome = Outcome::of(response.origin());
         Ok((outcome, answer::answer(response, &about)?))
+    }
+
+    /// Drops what the session cannot know is outdated.
+    async fn note_write(&self, shared: &Arc<Shared>, response: &inat_session::Response) {
+        let mut outdated = named::named(shared, &self.here, response.status(), response.headers());
+        if self.is_disguised && !response.status().is_client_error() && !response.status().is_server_error() {
+            outdated.push(self.prepared.url.clone());
+        }
+        named::drop_stored(shared, outdated).await;
     }
 
     fn failed(&self, error: &inat_session::Error) -> (Outcome, Response<Body>) {
@@ -163,14 +191,26 @@ impl Question {
     }
 }
 
-/// Takes out what was settled with this gateway.
-fn tidy(headers: &mut HeaderMap, kind: Kind) {
-    headers.remove(HOST);
-    if headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        headers.remove(EXPECT);
+/// The fields without what was settled with this gateway, in their order, the upstream's `Host` first (RFC 9110 §7.2). Over
+/// TLS it may be HTTP/2, which has another place for that, and the client library sees to it.
+fn tidied(came: &HeaderMap, uri: &Uri, kind: Kind) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(came.keys_len() + 4);
+    let plain = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTP));
+    if let Some(host) = plain.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
+        headers.insert(HOST, host);
+    }
+    for (name, value) in came {
+        let settled = match *name {
+            HOST => true,
+            EXPECT => value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
+            ACCEPT_ENCODING => kind == Kind::Api,
+            _ => false,
+        };
+        if !settled {
+            headers.append(name.clone(), value.clone());
+        }
     }
     if kind == Kind::Api {
-        headers.remove(ACCEPT_ENCODING);
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!(
             "inat-gateway/",
             env!("CARGO_PKG_VERSION"),
@@ -179,6 +219,7 @@ fn tidy(headers: &mut HeaderMap, kind: Kind) {
             ")"
         )));
     }
+    headers
 }
 
 /// One hop fewer (RFC 9110 §7.6.2).

@@ -11,6 +11,7 @@ use inat_session::Response;
 
 use crate::metrics::Counted;
 use crate::pulse::Sending;
+use crate::receive::Room;
 
 /// Bodies at hand are given to the connection in pieces of this size, so that progress can be seen and a slow client holds
 /// no more than a few of them in buffers.
@@ -24,6 +25,8 @@ pub(crate) struct Body {
     /// Kept until the body is through.
     sending: Option<Sending>,
     counted: Option<Counted>,
+    /// What it takes until then, where that is worth counting.
+    room: Option<Room>,
 }
 
 enum Content {
@@ -41,7 +44,7 @@ impl Body {
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { content: Content::Whole(bytes), sending: None, counted: None }
+        Self { content: Content::Whole(bytes), sending: None, counted: None, room: None }
     }
 
     /// What upstream is still sending, of which it said that it is this long.
@@ -54,7 +57,14 @@ impl Body {
                 Err(error) => Some((Err(io::Error::other(error.to_string())), None)),
             }
         });
-        Self { content: Content::Arriving { pieces: Box::pin(pieces), left }, sending: None, counted: None }
+        let content = Content::Arriving { pieces: Box::pin(pieces), left };
+        Self { content, sending: None, counted: None, room: None }
+    }
+
+    /// Keeps this room taken until it is through.
+    pub(crate) fn with_room(mut self, room: Option<Room>) -> Self {
+        self.room = room;
+        self
     }
 
     /// Has its progress watched, and its bytes counted.
@@ -105,8 +115,9 @@ impl http_body::Body for Body {
         match &piece {
             Some(Ok(bytes)) => this.note(Some(bytes.len())),
             Some(Err(_)) => {
+                let has_length = !matches!(this.content, Content::Arriving { left: None, .. });
                 if let Some(sending) = &this.sending {
-                    sending.broke();
+                    sending.broke(has_length);
                 }
             }
             None => this.note(Some(0)),

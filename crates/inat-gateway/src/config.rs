@@ -32,6 +32,8 @@ pub struct Config {
     pub max_body: u64,
     /// How much all bodies of requests may take together, in bytes: 256 MiB by default.
     pub max_bodies: u64,
+    /// How much large answers that wait to be read by their clients may take together, in bytes: 512 MiB by default.
+    pub max_answers: u64,
     /// The largest header section of a request, in bytes: 64 KiB by default, at least 8 KiB.
     pub max_head: usize,
     /// How many connections are open at once: 512 by default. Idle ones make room for new ones.
@@ -95,6 +97,7 @@ impl Default for Config {
             max_wait: Duration::from_secs(60),
             max_body: 32 << 20,
             max_bodies: 256 << 20,
+            max_answers: 512 << 20,
             max_head: 64 << 10,
             max_connections: 512,
             max_waiting: 1024,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::header::TRANSFER_ENCODING;
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::refusal::Refusal;
 use crate::target::Asked;
@@ -48,7 +48,7 @@ impl Gate {
     }
 
     /// The port does not count: a tunnel may have changed it, and rebinding is a matter of names.
-    fn owns(&self, host: &Authority, local: Option<IpAddr>) -> bool {
+    pub(crate) fn owns(&self, host: &Authority, local: Option<IpAddr>) -> bool {
         let name = plain(host.host());
         match name.parse::<IpAddr>() {
             Ok(ip) => ip.is_loopback() || local == Some(ip.to_canonical()) || self.addresses.contains(&ip),
@@ -63,9 +63,19 @@ fn plain(host: &str) -> String {
 }
 
 /// Refuses bodies whose end can be seen in two places (RFC 9112 §6.1, §11.2). `heard` is what came of the header section.
-pub(crate) fn check_framing(headers: &HeaderMap, heard: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_framing(method: &Method, headers: &HeaderMap, heard: &[u8]) -> Result<(), Refusal> {
+    // Servers that turn fields into variables know these by the same name as those with hyphens.
+    if headers.contains_key("content_length") || headers.contains_key("transfer_encoding") {
+        return Err(Refusal::bad_request("a field looks like one about the end of the body").closing());
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
+    // Of a request that came while another was handled nothing certain was heard.
+    if !wire::is_of(method, heard) {
+        return Err(
+            Refusal::bad_request("a chunked request must not be sent before the last one is answered").closing()
+        );
+    }
     if wire::says_two_lengths(heard) {
         return Err(Refusal::bad_request("the request has both Content-Length and Transfer-Encoding").closing());
     }

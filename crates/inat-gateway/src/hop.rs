@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use http::header::{CONNECTION, VIA};
+use http::header::{CONNECTION, COOKIE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 /// Fields that are always about the connection. Trailers are not passed on, so what announces them is not either.
@@ -35,7 +35,8 @@ const VITAL: [&str; 12] = [
     "vary",
 ];
 
-/// Takes out what was meant for this connection.
+/// Takes out what was meant for this connection. What stays keeps its order, which taking fields out of the map one by one
+/// would not.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -44,11 +45,27 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .filter(|name| !VITAL.contains(&name.as_str()))
         .collect();
-    for name in named {
-        headers.remove(name);
+    let goes = |name: &HeaderName| OWN.contains(&name.as_str()) || named.contains(name);
+    if !headers.keys().any(goes) {
+        return;
     }
-    for name in OWN {
-        headers.remove(name);
+    let mut kept = HeaderMap::with_capacity(headers.keys_len());
+    for name in headers.keys().filter(|name| !goes(name)) {
+        for line in headers.get_all(name) {
+            kept.append(name.clone(), line.clone());
+        }
+    }
+    *headers = kept;
+}
+
+/// Puts a cookie in one line that HTTP/2 took apart to pack it better (RFC 9113 §8.2.3): HTTP/1.1 and whoever compares
+/// credentials know only one.
+pub(crate) fn join_crumbs(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, whole);
     }
 }
 
@@ -116,6 +133,13 @@ mod tests {
         ]);
         strip(&mut fields);
         assert_eq!(fields, headers(&[("x-three", "3"), ("authorization", "kept")]));
+    }
+
+    #[test]
+    fn a_cookie_is_one_line() {
+        let mut fields = headers(&[("a", "1"), ("cookie", "b=2"), ("cookie", "c=3"), ("d", "4"), ("cookie", "e=5")]);
+        join_crumbs(&mut fields);
+        assert_eq!(fields, headers(&[("a", "1"), ("cookie", "b=2; c=3; e=5"), ("d", "4")]));
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod hop;
 mod identity;
 mod listen;
 mod metrics;
+mod named;
 mod pulse;
 mod receive;
 mod refusal;

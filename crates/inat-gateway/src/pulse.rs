@@ -32,7 +32,7 @@ pub(crate) struct Pulse {
     max_head: usize,
     /// HTTP/2 has no header sections to look at.
     framed: AtomicBool,
-    /// An answer broke off, and only a reset can tell the client.
+    /// An answer broke off, and only a reset can tell the client so.
     pub(crate) broken: AtomicBool,
     /// Rung when the connection has to make room.
     leave: Notify,
@@ -123,10 +123,10 @@ impl Pulse {
 pub(crate) struct Handling(Arc<Pulse>);
 
 impl Handling {
-    /// Its answer begins.
-    pub(crate) fn send(self) -> Sending {
+    /// Its answer begins. `to_old` says that the client knows no chunks (HTTP/1.0).
+    pub(crate) fn send(self, to_old: bool) -> Sending {
         self.0.sending.fetch_add(1, Ordering::AcqRel);
-        Sending { pulse: self.0.clone(), starved: false }
+        Sending { pulse: self.0.clone(), starved: false, to_old }
     }
 }
 
@@ -142,6 +142,7 @@ impl Drop for Handling {
 pub(crate) struct Sending {
     pulse: Arc<Pulse>,
     starved: bool,
+    to_old: bool,
 }
 
 impl Sending {
@@ -160,9 +161,12 @@ impl Sending {
         }
     }
 
-    /// It broke off.
-    pub(crate) fn broke(&self) {
-        self.pulse.broken.store(true, Ordering::Relaxed);
+    /// It broke off. Where its length is not known either, an old client takes the end of the connection for its end, and has
+    /// to be told by a reset; others see that something is missing, and keep what has come.
+    pub(crate) fn broke(&self, has_length: bool) {
+        if self.to_old && !has_length {
+            self.pulse.broken.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -18,6 +18,28 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Purse(Arc<AtomicU64>);
 
+/// Room taken, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Room {
+    purse: Purse,
+    taken: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.purse.0.fetch_sub(self.taken, Ordering::AcqRel);
+    }
+}
+
+impl Purse {
+    /// Takes this much; `None` when there is less than that.
+    pub(crate) fn take(&self, bytes: u64, most: u64) -> Option<Room> {
+        let before = self.0.fetch_add(bytes, Ordering::AcqRel);
+        let room = Room { purse: self.clone(), taken: bytes };
+        (before.saturating_add(bytes) <= most).then_some(room)
+    }
+}
+
 /// A body, and the room it takes for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -94,7 +116,12 @@ pub(crate) async fn receive(
             listen_out(&mut body).await;
             return Err(too_large(config));
         }
-        received.take(data.len() as u64, config)?;
+        if let Err(refusal) = received.take(data.len() as u64, config) {
+            // Its room is free for others while the client is heard out.
+            drop((received, whole, data));
+            listen_out(&mut body).await;
+            return Err(refusal);
+        }
         whole.extend_from_slice(&data);
     }
     received.bytes = whole.freeze();

@@ -65,6 +65,8 @@ impl Refusal {
             Kind::Closed => Self::busy("the gateway is being stopped"),
             Kind::NotCached => Self::not_cached(),
             Kind::Network(Fault::Timeout { .. }) | Kind::Deadline(_) => Self::new(StatusCode::GATEWAY_TIMEOUT, text),
+            // RFC 9111 §5.2.2.2: what is stored may not be served without the server's word, and that is not to be had.
+            Kind::Network(_) if error.has_stored() => Self::new(StatusCode::GATEWAY_TIMEOUT, text),
             Kind::Network(_) | Kind::BadBody(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             Kind::Invalid(_) => Self::bad_request(text),
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),

@@ -45,13 +45,16 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
     let metrics = Arc::new(Metrics::default());
     let session = builder.plain().transport(Raw::new(&config.upstreams, metrics.clone())?).build()?;
     let (stage, seen) = watch::channel(Stage::Open);
+    let headers_only = session.cache().is_headers_only();
     let shared = Shared {
         gate: Gate::new(&config),
         places: Semaphore::new(config.max_waiting.min(Semaphore::MAX_PERMITS)),
         via: Via::new(),
         purse: Purse::default(),
+        answers: Purse::default(),
         stage: seen,
         metrics,
+        headers_only,
         session,
         config,
     };

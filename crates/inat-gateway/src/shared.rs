@@ -30,8 +30,12 @@ pub(crate) struct Shared {
     pub(crate) via: Via,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) purse: Purse,
+    /// What answers take until their clients have read them.
+    pub(crate) answers: Purse,
     /// One for each request that may wait for an answer.
     pub(crate) places: Semaphore,
+    /// Whether nothing but HTTP says what is kept.
+    pub(crate) headers_only: bool,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 

@@ -35,6 +35,12 @@ impl Asked {
         let uri = request.uri();
         let framed = request.version() >= Version::HTTP_2;
         let absolute = uri.scheme().is_some() && !framed;
+        if absolute && !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(Refusal::bad_request("only http and https are served").closing());
+        }
+        if uri.authority().is_some_and(|authority| !is_plain(authority)) {
+            return Err(Refusal::bad_request("the server in the request line cannot be read").closing());
+        }
         let host = match (uri.authority(), named) {
             (Some(authority), Some(named)) if framed && !same(authority, &named) => {
                 return Err(Refusal::bad_request("`:authority` and `Host` name different servers").closing());
@@ -81,10 +87,17 @@ fn host<B>(request: &Request<B>) -> Result<Option<Authority>, Refusal> {
         return Err(Refusal::bad_request("the request has several Hosts").closing());
     }
     let authority = Authority::try_from(line.as_bytes()).map_err(|_| odd())?;
-    if authority.as_str().contains('@') || authority.host().is_empty() {
+    if !is_plain(&authority) {
         return Err(odd());
     }
     Ok(Some(authority))
+}
+
+/// A host, and a port if any. User information is phishing's (RFC 9110 §4.2.4), and a port that is no number is nobody's.
+fn is_plain(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let has_port = text.len() > authority.host().len() && !text.ends_with(':');
+    !text.contains('@') && !authority.host().is_empty() && has_port == authority.port_u16().is_some()
 }
 
 fn same(one: &Authority, other: &Authority) -> bool {
@@ -106,7 +119,7 @@ mod tests {
     #[test]
     fn targets_are_read_in_one_way() {
         #[allow(clippy::type_complexity, reason = "a table")]
-        let rows: [(&str, &str, &[&str], Result<&str, u16>); 12] = [
+        let rows: [(&str, &str, &[&str], Result<&str, u16>); 20] = [
             ("GET", "/v1/taxa?q=1", &["h:1"], Ok("/v1/taxa?q=1")),
             ("GET", "/", &[], Err(400)),
             ("GET", "/", &["a", "a"], Err(400)),
@@ -119,6 +132,14 @@ mod tests {
             ("GET", "h:443", &["h"], Err(400)),
             ("GET", "*", &["h"], Err(400)),
             ("PURGE", "/x", &["h"], Ok("/x")),
+            ("GET", "/x", &["h:"], Ok("/x")),
+            ("GET", "/x", &["[::1]:80"], Ok("/x")),
+            ("GET", "/x", &["h:abc"], Err(400)),
+            ("GET", "/x", &["h:99999"], Err(400)),
+            ("GET", "https://h/x", &["h"], Ok("/x")),
+            ("GET", "ftp://h/x", &["h"], Err(400)),
+            ("GET", "http://u:p@h/x", &["h"], Err(400)),
+            ("GET", "http://h:abc/x", &["h"], Err(400)),
         ];
         for (method, uri, hosts, expected) in rows {
             let read = Asked::read(&request(method, uri, hosts));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
+use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -112,10 +113,21 @@ impl AsyncWrite for Wire {
     }
 }
 
+/// Whether what was heard begins with a request of this method.
+pub(crate) fn is_of(method: &Method, heard: &[u8]) -> bool {
+    begun(heard).strip_prefix(method.as_str().as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+}
+
+/// Empty lines may come before a request (RFC 9112 §2.2).
+fn begun(heard: &[u8]) -> &[u8] {
+    let start = heard.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(heard.len());
+    &heard[start..]
+}
+
 /// Whether a header section says in two ways where its body ends.
 pub(crate) fn says_two_lengths(heard: &[u8]) -> bool {
     let (mut length, mut coding) = (false, false);
-    for line in heard.split(|byte| *byte == b'\n').skip(1) {
+    for line in begun(heard).split(|byte| *byte == b'\n').skip(1) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             break;
@@ -129,14 +141,18 @@ pub(crate) fn says_two_lengths(heard: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::says_two_lengths;
+    use super::{is_of, says_two_lengths};
+    use http::Method;
 
     #[test]
     fn two_lengths_are_seen_in_the_header_section_only() {
         let both = b"POST / HTTP/1.1\r\nHost: x\r\nContent-LENGTH: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
         let reversed = b"POST / HTTP/1.1\nTransfer-Encoding: chunked\nContent-Length: 3\n\n";
         let in_body = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nContent-Length: 3\r\n";
-        assert!(says_two_lengths(both) && says_two_lengths(reversed));
+        let late = [b"\r\n\r\n", &both[..]].concat();
+        assert!(says_two_lengths(both) && says_two_lengths(reversed) && says_two_lengths(&late));
+        assert!(is_of(&Method::POST, both) && is_of(&Method::POST, &late));
+        assert!(!is_of(&Method::GET, both) && !is_of(&Method::POST, b"POSTS / x") && !is_of(&Method::POST, b""));
         assert!(!says_two_lengths(in_body) && !says_two_lengths(b"") && !says_two_lengths(b"GET / HTTP/1.1\r\n\r\n"));
     }
 }

@@ -32,6 +32,7 @@ struct Inner {
     attempts: u32,
     elapsed: Duration,
     hint: Option<String>,
+    has_stored: bool,
 }
 
 /// What went wrong.
@@ -120,6 +121,7 @@ impl Error {
             attempts: 0,
             elapsed: Duration::ZERO,
             hint,
+            has_stored: false,
         }))
     }
 
@@ -153,6 +155,13 @@ impl Error {
         self
     }
 
+    /// Says that an answer is stored which may not be served.
+    #[must_use]
+    pub(crate) fn beside_stored(mut self, stored: bool) -> Self {
+        self.0.has_stored = stored;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> &Kind {
         &self.0.kind
@@ -181,6 +190,12 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// Whether an answer is stored that may not be served without the server's word. A cache in front of others then says 504
+    /// (RFC 9111 §5.2.2.2).
+    pub fn has_stored(&self) -> bool {
+        self.0.has_stored
     }
 
     /// The status of the server's answer, when there was one.

@@ -187,6 +187,11 @@ impl Question {
         Self { key, variants: Vec::new(), entries: Vec::new(), conditions: HeaderMap::new(), fallback: None, reason }
     }
 
+    /// Whether a stored answer would do, were it certain that it still holds.
+    pub(crate) fn has_answer(&self) -> bool {
+        self.fallback.is_some() || (self.reason == MissReason::Request && !self.entries.is_empty())
+    }
+
     /// The same question without any condition, after an answer to the conditional one that is of no use.
     pub(crate) fn unconditional(&mut self) {
         self.conditions = HeaderMap::from_iter([(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))]);

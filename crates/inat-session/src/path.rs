@@ -61,7 +61,9 @@ async fn travel(trip: &Trip, prepared: Arc<Prepared>) -> Result<Response, Error>
 async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Result<Response, Error> {
     match ask_server(trip, prepared, &mut question).await {
         Ok(response) => Ok(response),
-        Err(error) => settle::rescued(trip, prepared, &question).ok_or(error),
+        Err(error) => {
+            settle::rescued(trip, prepared, &question).ok_or_else(|| error.beside_stored(question.has_answer()))
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{ACCEPT_ENCODING, RANGE};
-use http::{Extensions, HeaderValue, Method, Request, Response};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming as Arriving;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
@@ -34,6 +34,9 @@ use upload::{Progress, Upload};
 /// Servers commonly keep idle connections for five seconds or more; one that is given up before the server gives it up
 /// cannot fail.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
+
+/// Most fields of an answer. hyper's own hundred is less than some servers send.
+const MOST_FIELDS: usize = 1000;
 
 /// Sends requests as they are.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl Raw {
             .pool_max_idle_per_host(64)
             // RFC 9112 §5.2: a gateway may take folded lines, and puts spaces in their place.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(MOST_FIELDS)
             .build(connector);
         let apis = upstreams.iter().filter(|upstream| upstream.kind == Kind::Api);
         let unpacked = apis.map(|upstream| upstream.authority().to_ascii_lowercase()).collect();
@@ -82,7 +86,8 @@ impl Raw {
             }
             (Err(failure), _) => return Err(failure.fault),
         };
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        settle_framing(&mut parts.headers)?;
         let mut incoming = Incoming::new(parts.status, parts.headers, Bytes::new());
         incoming.version = parts.version;
         incoming.body = self.watched(body, timeouts);
@@ -197,6 +202,28 @@ impl Failure {
     fn new(fault: Fault) -> Self {
         Self { fault, on_a_stale_connection: false }
     }
+}
+
+/// Leaves one word about where the body ends, or none, whatever the answer said in how many ways: what is handed on is framed
+/// anew. A coding that was not asked for and cannot be undone makes the answer unreadable (RFC 9112 §6.1, §7).
+fn settle_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        if codings.next().is_some() || !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            return Err(Fault::Truncated(format!("the transfer coding {coding:?} cannot be read")));
+        }
+        // RFC 9112 §6.3: it overrides the length.
+        headers.remove(CONTENT_LENGTH);
+        return Ok(());
+    }
+    // Several equal lengths are one; others hyper has refused.
+    if let Some(length) = headers.get(CONTENT_LENGTH)
+        && let Some(first) = length.as_bytes().split(|byte| *byte == b',').next()
+        && let Ok(one) = HeaderValue::from_bytes(first.trim_ascii())
+    {
+        headers.insert(CONTENT_LENGTH, one);
+    }
+    Ok(())
 }
 
 /// Safe methods without a body may be sent again on a fresh connection, when the old one turns out to be dead.

@@ -60,6 +60,79 @@ fn only_if_cached_and_stale_answers() {
 }
 
 #[test]
+fn what_is_stored_and_may_not_be_served_is_a_504_and_nothing_a_502() {
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = down.clone();
+    let origin = Origin::start(move |seen| {
+        if is_down.load(Ordering::SeqCst) {
+            return Say::close("");
+        }
+        let directives = seen.target().trim_start_matches('/').replace('+', ", ").replace('_', "=");
+        Say::ok(&format!("Cache-Control: {directives}\r\nETag: \"e\"\r\n"), "kept")
+    });
+    let gateway = before(&origin);
+    let must = ["/max-age_0+must-revalidate", "/no-cache", "/max-age_0+proxy-revalidate", "/max-age_0"];
+    for target in must.iter().chain(&["/max-age_0+stale-if-error_60", "/max-age_600"]) {
+        assert_eq!(gateway.get(target).status, 200, "{target}");
+    }
+    down.store(true, Ordering::SeqCst);
+    for target in must {
+        let answer = gateway.get(target);
+        assert_eq!((answer.status, answer.json()["status"].as_u64()), (504, Some(504)), "{target}");
+    }
+    let insists = gateway.get_with("/max-age_0+must-revalidate", "Cache-Control: max-stale\r\n");
+    assert_eq!(insists.status, 504, "RFC 9111 §5.2.2.2: whatever the client would take");
+    assert_eq!(gateway.get_with("/max-age_600", "Cache-Control: no-cache\r\n").status, 504);
+    assert_eq!(gateway.get("/max-age_600").status, 200);
+    assert_eq!(gateway.get("/max-age_0+stale-if-error_60").status, 200);
+    assert_eq!(gateway.get("/nothing").status, 502);
+}
+
+#[test]
+fn a_write_outdates_what_its_answer_names_by_the_gateways_name() {
+    let origin = Origin::start(|seen| match seen.field("x-names") {
+        Some(names) => Say::ok(&names.replace('|', "\r\n"), ""),
+        None => Say::ok("Cache-Control: max-age=600\r\n", "x"),
+    });
+    let gateway = before(&origin);
+    let (own, upstream) = (gateway.addr, origin.addr);
+    let rows = [
+        (format!("Location: http://{own}/new|"), true),
+        (format!("Content-Location: http://{own}/new|"), true),
+        (format!("Location: //{own}/new#top|"), true),
+        (format!("Location: HTTP://LocalHost:{}/new?q=1|", own.port()), true),
+        (format!("Location: http://{upstream}/new|"), true),
+        ("Location: /new|".to_owned(), true),
+        ("Location: http://example.org/new|".to_owned(), false),
+        (format!("Location: http://localhost:{}/new|", u32::from(own.port()) ^ 1), false),
+        ("Location: http://[|".to_owned(), false),
+    ];
+    for (names, outdates) in rows {
+        gateway.get("/new");
+        assert!(gateway.get("/new").cache().contains("; hit"));
+        assert_eq!(gateway.request("POST", "/all", &format!("X-Names: {names}\r\n"), "body").status, 200);
+        assert_eq!(!gateway.get("/new").cache().contains("; hit"), outdates, "{names}");
+    }
+}
+
+#[test]
+fn another_servers_post_is_a_post_whatever_it_calls_itself() {
+    let origin = Origin::start(|seen| Say::ok("Cache-Control: max-age=600\r\n", &seen.line));
+    let gateway = before(&origin);
+    let disguised = || gateway.request("POST", "/x", "X-HTTP-Method-Override: GET\r\nContent-Length: 0\r\n", "");
+    assert_eq!(disguised().text(), "POST /x HTTP/1.1");
+    assert_eq!(gateway.get("/x").text(), "GET /x HTTP/1.1", "it is not taken for the answer to a GET");
+    assert!(gateway.get("/x").cache().contains("; hit"));
+    assert_eq!(disguised().text(), "POST /x HTTP/1.1", "nor answered by one");
+    assert!(gateway.get("/x").cache().contains("fwd="), "and it outdates what is stored");
+    let upstreams = Upstream::api(&format!("http://{}", origin.addr)).unwrap();
+    let api = start(config(upstreams), plain());
+    let long = || api.request("POST", "/v1/x", "X-HTTP-Method-Override: GET\r\n", "q=1");
+    assert_eq!(long().text(), "POST /v1/x HTTP/1.1");
+    assert!(long().cache().contains("; hit"), "for the API it is a GET with a long query");
+}
+
+#[test]
 fn failures_speak_the_dialect_of_the_api() {
     let gone = Upstream::api("http://127.0.0.1:9").unwrap();
     let gateway = start(config(gone), plain());

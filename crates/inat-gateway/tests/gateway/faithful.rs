@@ -166,9 +166,59 @@ fn large_bodies_stream_and_a_cut_one_is_not_taken_for_whole() {
         assert_eq!(answer.status, 200);
         assert!(!answer.whole, "{target}");
     }
+    assert_eq!(gateway.get("/cut").body.len(), 3 << 20, "what came is the client's");
     // An HTTP/1.0 client knows no chunks; only a reset tells it.
     let answer = gateway.say("GET /chunked HTTP/1.0\r\n\r\n");
     assert!(!answer.whole, "{} bytes", answer.body.len());
+}
+
+#[test]
+fn the_order_of_fields_is_the_clients() {
+    let many = (0..300).map(|at| format!("X-{at}: {at}\r\n")).collect::<Vec<_>>().concat();
+    let origin =
+        Origin::start(move |_| Say::ok(&format!("Zebra: 1\r\nConnection: X-Gone\r\nX-Gone: 1\r\n{many}"), "ok"));
+    let gateway = before(&origin);
+    let fields =
+        "Zebra: 1\r\nConnection: X-Hop\r\nX-Hop: 1\r\nApple: 2\r\nTE: trailers\r\nMango: 3\r\nZebra: 4\r\nBeta: 5\r\n";
+    let answer = gateway.get_with("/o", fields);
+    let seen = origin.seen().pop().unwrap();
+    let names: Vec<&str> = seen.fields.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["host", "zebra", "zebra", "apple", "mango", "beta", "via"]);
+    let head = String::from_utf8(answer.head).unwrap();
+    let names: Vec<&str> = head.lines().skip(1).filter_map(|line| line.split(':').next()).collect();
+    let expected: Vec<String> = ["zebra".to_owned()].into_iter().chain((0..300).map(|at| format!("x-{at}"))).collect();
+    assert_eq!(names[..301], expected, "more of them than hyper takes by itself");
+}
+
+#[test]
+fn an_answer_says_in_one_way_where_it_ends() {
+    let body = "x".repeat(100_000);
+    let origin = Origin::start(move |seen| {
+        let length = body.len();
+        let chunks = format!("{length:x}\r\n{body}\r\n0\r\n\r\n");
+        let text = match seen.target() {
+            "/both" => format!("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n{chunks}"),
+            "/twice" => format!("Content-Length: {length}\r\nContent-Length: {length}\r\n\r\n{body}"),
+            "/list" => format!("Content-Length: {length}, {length}\r\n\r\n{body}"),
+            coding => {
+                format!("Transfer-Encoding: {}\r\n\r\n{chunks}", coding.trim_start_matches('/').replace('+', ", "))
+            }
+        };
+        Say::close(format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n{text}"))
+    });
+    for whole in [32 << 20, 64 << 10] {
+        let gateway = start(config(vec![origin.upstream()]), plain().read_whole(whole));
+        for target in ["/both", "/twice", "/list", "/Chunked"] {
+            let answer = gateway.get(target);
+            assert!(answer.whole && answer.body.len() == 100_000, "{target}, {whole}: {}", answer.body.len());
+            let length = answer.field("content-length");
+            assert!(length.is_none() || length.as_deref() == Some("100000"), "{target}: {length:?}");
+        }
+        for coding in ["/gzip+chunked", "/xchunked", "/chunked+gzip"] {
+            assert_eq!(gateway.get(coding).status, 502, "{coding} cannot be read");
+            assert_eq!(gateway.get(coding).status, 502, "{coding} is not stored");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::support::{Answer, Origin, Say, before, config, plain, start};
 fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
     let origin = Origin::start(|_| Say::ok("", "x"));
     let gateway = before(&origin);
-    let rows: [(&str, &[u16]); 24] = [
+    let rows: [(&str, &[u16]); 30] = [
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", &[421]),
         ("GET / HTTP/1.1\r\nHost: localhost.evil.example\r\n\r\n", &[421]),
         ("GET / HTTP/1.1\r\n\r\n", &[400]),
@@ -45,6 +45,12 @@ fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
         ("GET / HTTP/1.1\r\nHost: localhost\r\nX\0A: 1\r\n\r\n", &[400]),
         ("GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
         ("GET / HTTP/3.7\r\nHost: localhost\r\n\r\n", &[400, 505]),
+        ("GET / HTTP/1.1\r\nHost: localhost:abc\r\n\r\n", &[400]),
+        ("GET / HTTP/1.1\r\nHost: localhost:99999\r\n\r\n", &[400]),
+        ("GET ftp://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("GET http://u:p@localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer_Encoding: chunked\r\n\r\n", &[400]),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent_Length: 3\r\n\r\n", &[400]),
     ];
     for (bytes, expected) in rows {
         let answer = gateway.say(bytes);
@@ -69,11 +75,27 @@ fn what_follows_a_refused_body_is_no_request() {
     let _ = stream.read_to_end(&mut rest);
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
     assert_eq!(origin.count(), 0);
-    // Requests in a row, each with one clear end, are fine.
+    // Nor does it help to hide it behind empty lines, or behind another request.
+    for before in ["\r\n\r\n", "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut stream = gateway.connect();
+        stream.write_all(format!("{before}{smuggled}").as_bytes()).unwrap();
+        if before.starts_with("GET") {
+            assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+        }
+        assert_eq!(Answer::read(&mut stream).unwrap().status, 400);
+        assert!(Answer::read(&mut stream).is_none());
+    }
+    assert_eq!(origin.count(), 1);
+    // Requests in a row, each with one clear end, are fine, and chunks are when one waits for the answer before.
     let mut stream = gateway.connect();
     stream.write_all(b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nabGET /b HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
     assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    for _ in 0..3 {
+        let chunked = b"POST /c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+        stream.write_all(chunked).unwrap();
+        assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    }
 }
 
 #[test]

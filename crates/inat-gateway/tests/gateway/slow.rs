@@ -137,3 +137,20 @@ fn beyond_the_bound_busy_connections_are_told_so() {
         assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
     }
 }
+
+#[test]
+fn large_answers_that_nobody_reads_are_bounded_together() {
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\n", &"x".repeat(20 << 20)));
+    let mut config = config(vec![origin.upstream()]);
+    config.max_answers = 30 << 20;
+    let gateway = start(config, plain());
+    let mut unread = gateway.connect();
+    unread.write_all(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    // Its answer has begun, and is more than the buffers between us hold.
+    assert_eq!(unread.read(&mut [0]).unwrap(), 1);
+    let refused = gateway.get("/a");
+    assert_eq!((refused.status, refused.field("retry-after").as_deref()), (503, Some("1")));
+    assert_eq!(gateway.request("HEAD", "/a", "", "").status, 200, "small ones are none of it");
+    drop(unread);
+    gateway.until("there is room again", |gateway| gateway.get("/a").status == 200);
+}

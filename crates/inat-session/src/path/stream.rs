@@ -21,8 +21,8 @@ use crate::response::{Arriving, Content, Origin, Response};
 use crate::runtime::{may_wait, spawn};
 use crate::transport::{Chunks, Fault, Phase};
 
-/// How many pieces may wait for a caller who reads slowly.
-const AHEAD: usize = 16;
+/// How many pieces may wait for a caller who reads slowly. A piece may be some hundred kilobytes.
+const AHEAD: usize = 4;
 /// Bodies beyond this are not copied for the cache.
 const MAX_COPY: usize = 64 << 20;
 

@@ -1,5 +1,8 @@
 //! The cache, for people: what is in it, and tidying it.
 
+use url::Url;
+
+use crate::cache;
 use crate::parts::Core;
 use crate::stage::Stage;
 use crate::store::{Listed, Stats, StoreError};
@@ -45,6 +48,21 @@ impl<'session> Cache<'session> {
     /// Removes what has expired and cannot be of use any more, and says how many.
     pub fn prune(&self) -> Result<u64, Error> {
         self.core.shelf.store().prune(self.core.clock.now()).map_err(fault)
+    }
+
+    /// Removes the stored answers of a resource, whatever their query and whoever asked, as a write to it does (RFC 9111 §4.4).
+    /// A write whose answer names other resources in a way only the caller understands is followed by this.
+    pub fn invalidate(&self, url: &Url) -> Result<u64, Error> {
+        if self.core.shelf.rules().disabled {
+            return Ok(0);
+        }
+        self.core.shelf.store().invalidate(&[cache::resource_of(url)]).map_err(fault)
+    }
+
+    /// Whether nothing but the headers of answers says how long they are kept
+    /// ([`SessionBuilder::headers_only`](crate::SessionBuilder::headers_only)).
+    pub fn is_headers_only(&self) -> bool {
+        self.core.shelf.rules().lifetimes == cache::Rules::headers_only().lifetimes
     }
 
     /// How much is stored.

@@ -23,7 +23,9 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, screen: Screen) -> Result<(), Failure> {
     // It has to live as long as the gateway that leads to it.
     let sandbox = if options.server.sandbox { Some(sandbox()?) } else { None };
+    refuse_what_is_for_one_request(matches)?;
     let mut builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen);
+    builder = freshness(builder, options);
     if !args.upstream.is_empty() {
         builder = before_another_server(builder, matches, options);
     }
@@ -41,6 +43,45 @@ pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, scre
         screen.say(&format!("stopped after {}", span(drained.took)));
         Ok(())
     })
+}
+
+/// Options about one request, whose clients say such things themselves, and those about requests that `inat` writes. To take
+/// them and do nothing would be worse than to say so; a variable of the environment may be meant for other commands.
+fn refuse_what_is_for_one_request(matches: &ArgMatches) -> Result<(), Failure> {
+    const MEANT_FOR_OTHERS: [(&str, &str); 9] = [
+        ("force_refresh", "clients say it themselves: `Cache-Control: no-cache`"),
+        ("newest", "clients say it themselves, with a `v` of their own"),
+        ("max_stale", "clients say it themselves: `Cache-Control: max-stale=N`"),
+        ("deadline", "--timeout and --max-wait bound what a request may take"),
+        ("base_url", "--upstream names another server"),
+        ("api", "the gateway serves both versions"),
+        ("user_agent", "clients name themselves"),
+        ("insecure", "the gateway always checks certificates"),
+        ("dry_run", "there is nothing to rehearse"),
+    ];
+    let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match MEANT_FOR_OTHERS.iter().find(|(id, _)| is_typed(id)) {
+        Some((id, instead)) => {
+            let option = id.replace('_', "-");
+            Err(Failure::usage(format!("--{option} does nothing for a gateway"), Some(instead)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How fresh all answers have to be.
+fn freshness(mut builder: SessionBuilder, options: &Options) -> SessionBuilder {
+    let fresh = &options.fresh;
+    if fresh.offline {
+        builder = builder.only_if_cached(true);
+    }
+    if fresh.refresh {
+        builder = builder.always_revalidate(true);
+    }
+    if fresh.no_store {
+        builder = builder.read_only(true);
+    }
+    builder
 }
 
 /// Another server than iNaturalist: what it says of its bodies and of its load is between it and its clients, and it has no

@@ -57,6 +57,9 @@ fn what_is_refused() {
         &["serve", "--listen", "127.0.0.1:0", "--upstream", "ftp://h.org/"],
         &["serve", "--listen", "127.0.0.1:0", "--upstream", "http://h.org/", "--sandbox"],
         &["serve", "--listen", "127.0.0.1:0", "--per-second", "-1"],
+        &["serve", "--listen", "127.0.0.1:0", "--force-refresh"],
+        &["serve", "--listen", "127.0.0.1:0", "--base-url", "http://h.org/v1/"],
+        &["serve", "--listen", "127.0.0.1:0", "--insecure"],
     ] {
         assert_eq!(home.run(words).code, 2, "{words:?}");
     }
@@ -64,6 +67,22 @@ fn what_is_refused() {
     let run = home.run(&["serve", "--listen", &taken.local_addr().unwrap().to_string()]);
     assert_eq!(run.code, 1);
     assert!(run.err.contains("hint: another program listens there"), "{}", run.err);
+}
+
+#[test]
+fn freshness_of_all_answers() {
+    let (served, home, sandbox) = (Home::new(), Home::new(), sandbox());
+    let ask = |words: &[&str]| {
+        let gateway = Gateway::start(&served, &[&["--upstream", sandbox.url(), "--no-limit"], words].concat());
+        let base = format!("{}/v1/", gateway.url);
+        home.run(&["get", "taxa/48662", "--base-url", &base, "--cache-for", "off", "--retries", "0"]).code
+    };
+    assert_ne!(ask(&["--offline"]), 0);
+    assert_eq!((ask(&["--no-store"]), sandbox.count("/v1/taxa")), (0, 1));
+    assert_ne!(ask(&["--offline"]), 0, "it was not kept");
+    assert_eq!((ask(&[]), sandbox.count("/v1/taxa")), (0, 2));
+    assert_eq!((ask(&["--offline"]), sandbox.count("/v1/taxa")), (0, 2));
+    assert_eq!((ask(&["--no-store"]), sandbox.count("/v1/taxa")), (0, 2));
 }
 
 #[cfg(unix)]
