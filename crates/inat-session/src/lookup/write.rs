@@ -10,7 +10,7 @@ use crate::Timestamp;
 use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
-use crate::store::Stored;
+use crate::store::{StoreError, Stored};
 
 /// What has become of an answer.
 pub(crate) enum Written {
@@ -137,7 +137,10 @@ impl Shelf {
             Ok(()) => super::serve::expiry(&entry.policy),
             Err(error) => {
                 warn(&error);
-                self.forget(key, asked, now);
+                // Of other faults the store takes care itself: it may not be able to remove anything either.
+                if matches!(error, StoreError::TooLarge { .. }) {
+                    self.forget(key, asked, now);
+                }
                 Expiry::NotStored
             }
         }

@@ -45,6 +45,10 @@ impl HttpTransport {
             .retry(reqwest::retry::never())
             .referer(false)
             .gzip(self.decompress)
+            // RFC 9112 §5.2 MUST: folded lines are read as one. A space before the colon is wrong (§5.1), but no reason to
+            // lose an answer.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
             .connector_layer(NoticeConnecting)
             .tls_danger_accept_invalid_certs(!verify)
             .tls_danger_accept_invalid_hostnames(!verify);

@@ -1056,3 +1056,192 @@ fn cache_status() {
         assert_eq!(answer.cache_status(clock.now()), expected);
     }
 }
+
+/// Several rules at once.
+#[test]
+fn together() {
+    check(&[
+        (
+            "§4.1, RFC 5861 §3: one variant is refreshed, the other stays",
+            "
+            GET | foo: 1
+            < 200 one | cache-control: max-age=10, stale-while-revalidate=60 | vary: foo
+            +11
+            GET | foo: 2
+            < 200 two | cache-control: max-age=60 | vary: foo
+            GET | foo: 1
+            ~ 200 three | cache-control: max-age=60 | vary: foo
+            = 200 one
+            GET | foo: 1
+            = 200 three
+            GET | foo: 2
+            = 200 two",
+        ),
+        (
+            "RFC 9110 §14.2, RFC 5861 §4: a part of what is stale, while the origin fails",
+            "
+            GET
+            < 200 0123456789 | cache-control: max-age=10, stale-if-error=60
+            +11
+            GET | range: bytes=2-3
+            < 503 x
+            = 206 23 | content-range: bytes 2-3/10
+            HEAD
+            < 502
+            = 200 -
+            GET | if-modified-since: {+0}
+            < 504 x
+            = 304",
+        ),
+        (
+            "§3.4, §4.1: parts of one variant do not complete another",
+            "
+            GET | foo: 1 | range: bytes=0-4
+            < 206 01234 | cache-control: max-age=60 | etag: \"1\" | vary: foo | content-range: bytes 0-4/10
+            GET | foo: 2 | range: bytes=5-9
+            < 206 56789 | cache-control: max-age=60 | etag: \"2\" | vary: foo | content-range: bytes 5-9/10
+            GET | foo: 1
+            < 200 0123456789
+            GET | foo: 2
+            < 200 abcdefghij",
+        ),
+        (
+            "§3.4: the last part arrives first, parts overlap",
+            "
+            GET | range: bytes=-4
+            < 206 6789 | cache-control: max-age=60 | etag: \"1\" | content-range: bytes 6-9/10
+            GET | range: bytes=4-7
+            < 206 4567 | cache-control: max-age=60 | etag: \"1\" | content-range: bytes 4-7/10
+            GET | range: bytes=4-9
+            = 206 456789 | content-range: bytes 4-9/10
+            GET | range: bytes=0-5
+            < 206 012345 | cache-control: max-age=60 | etag: \"1\" | content-range: bytes 0-5/10
+            GET
+            = 200 0123456789 | !content-range
+            HEAD
+            = 200 - | content-length: 10",
+        ),
+        (
+            "§4.3.4, §14.2: 304 to a range, then another range",
+            "
+            GET
+            < 200 0123456789 | cache-control: max-age=1 | etag: \"1\"
+            +2
+            GET | range: bytes=0-1
+            ? if-none-match: \"1\" | range: bytes=0-1
+            < 304 | etag: \"1\" | cache-control: max-age=60
+            = 206 01
+            GET | range: bytes=20-
+            = 416",
+        ),
+        (
+            "§4.4: a write drops parts and HEADs too",
+            "
+            GET | range: bytes=0-4
+            < 206 01234 | cache-control: max-age=60 | etag: \"1\" | content-range: bytes 0-4/10
+            HEAD /b
+            < 200 | cache-control: max-age=60
+            PUT
+            < 204 | content-location: /b
+            GET | range: bytes=0-4
+            ? !if-none-match
+            < 206 abcde
+            = 206 abcde
+            HEAD /b
+            < 200
+            = 200",
+        ),
+        (
+            "§4.3.1: a stale HEAD is validated by HEAD",
+            "
+            HEAD
+            < 200 | cache-control: max-age=1 | etag: \"1\" | x: 1
+            +2
+            HEAD
+            ? if-none-match: \"1\"
+            < 304 | etag: \"1\" | cache-control: max-age=60 | x: 2
+            = 200 - | x: 2
+            HEAD
+            = 200 - | x: 2",
+        ),
+        (
+            "§5.2.2.2, §4.3.3: must-revalidate and an origin that fails",
+            "
+            GET
+            < 200 one | cache-control: max-age=10, must-revalidate, stale-if-error=60, stale-while-revalidate=60 | etag: \"1\"
+            +11
+            GET | cache-control: max-stale=100, stale-if-error=100
+            ? if-none-match: \"1\"
+            < 503 x
+            = 503 x
+            GET
+            < reset
+            = error
+            GET
+            < 304 | etag: \"1\"
+            = 200 one",
+        ),
+        (
+            "§4.1, §4.3.4: Vary: * that a 304 brings",
+            "
+            GET
+            < 200 one | cache-control: max-age=1 | etag: \"1\"
+            +2
+            GET
+            < 304 | etag: \"1\" | cache-control: max-age=60 | vary: *
+            = 200 one | vary: *
+            GET
+            ? if-none-match: \"1\"
+            < 200 two
+            = 200 two",
+        ),
+        (
+            "§4.1, §4.3.4: a 304 that takes Vary away leaves one answer",
+            "
+            GET | foo: 1
+            < 200 one | cache-control: max-age=1 | etag: \"1\" | vary: foo
+            +2
+            GET | foo: 2
+            ? if-none-match: \"1\"
+            < 304 | etag: \"1\" | cache-control: max-age=60 | vary: bar
+            = 200 one | vary: bar
+            GET | foo: 3
+            = 200 one",
+        ),
+        (
+            "§3: an answer to a conditional request of the client is the resource's",
+            "
+            GET | if-none-match: \"0\" | range: bytes=0-1
+            ? if-none-match: \"0\" | range: bytes=0-1
+            < 206 01 | etag: \"1\" | cache-control: max-age=60 | content-range: bytes 0-1/10
+            GET | range: bytes=0-1
+            = 206 01
+            GET
+            < 200 0123456789",
+        ),
+        (
+            "§4: a client that insists gets what it insists on, and others profit",
+            "
+            GET
+            < 200 one | cache-control: max-age=60 | etag: \"1\"
+            +30
+            GET | cache-control: no-cache
+            ? if-none-match: \"1\" | cache-control: no-cache
+            < 304 | etag: \"1\"
+            = 200 one | age: 0
+            +40
+            GET
+            = 200 one | age: 40",
+        ),
+        (
+            "§4.2.1, §5.2.2.10: a day ahead for others, nothing for us",
+            "
+            GET
+            < 200 one | cache-control: s-maxage=86400 | expires: {+10}
+            +11
+            GET
+            < 200 two
+            = 200 two",
+        ),
+    ]);
+}

@@ -97,7 +97,8 @@ fn interim_answers_are_not_stored() {
 fn fields_as_they_come() {
     let answer =
         b"HTTP/1.1 200 OK\r\ncAcHe-CoNtRoL: MAX-age=60\r\nX-Odd: \xe9\xff\r\nX-Empty:\r\nX-Two: b\r\nX-Two: a\r\n\
-        Content-Length: 3\r\nConnection: close, X-Gone\r\nX-Gone: 1\r\n\r\none";
+        X-Folded: a,\r\n b\r\n\tc\r\nX-Spaced : 1\r\nContent-Length: 3\r\nConnection: close, X-Gone\r\n\
+        X-Gone: 1\r\n\r\none";
     let (url, seen) = origin(vec![answer.to_vec()]);
     let session = session();
     get(&session, &url).unwrap();
@@ -107,6 +108,8 @@ fn fields_as_they_come() {
         |name: &str| stored.headers().get_all(name).iter().map(|value| value.as_bytes().to_vec()).collect::<Vec<_>>();
     assert_eq!(all("x-odd"), [b"\xe9\xff".to_vec()]);
     assert_eq!(all("x-empty"), [b"".to_vec()]);
+    assert_eq!(stored.header("x-folded").unwrap().split_whitespace().collect::<Vec<_>>(), ["a,", "b", "c"]);
+    assert_eq!(all("x-spaced"), [b"1".to_vec()]);
     assert_eq!(all("x-two"), [b"b".to_vec(), b"a".to_vec()]);
     assert!(all("x-gone").is_empty() && all("connection").is_empty());
     assert_eq!(seen.iter().count(), 1);
