@@ -74,6 +74,9 @@ fn cut_bodies() {
 
     let matching = meet(&sandbox, "cut-body").unwrap();
     assert!(matching.whole && matching.body == half);
+    let accepting = [("X-Sandbox-Fault", "cut-body"), ("Accept-Encoding", "gzip")];
+    let packed = exchange(sandbox.addr(), "GET", "/v1/taxa/48662", &accepting, b"").unwrap();
+    assert!(packed.whole && gunzip(&packed.body).unwrap() == half, "it unpacks, and half is missing");
     let short = meet(&sandbox, "cut-length").unwrap();
     assert!(!short.whole && short.body == half);
     assert_eq!(short.header("content-length"), Some(whole.body.len().to_string().as_str()));

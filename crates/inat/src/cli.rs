@@ -145,6 +145,7 @@ pub(crate) enum ConfigCommand {
 ///
 /// Synthetic data of the true shapes, with the caching, errors and limits of the real server, and faults on demand.
 #[derive(Debug, Args)]
+#[command(after_long_help = inat_sandbox::GUIDE, after_help = "`inat help sandbox` lists its routes and faults")]
 pub(crate) struct SandboxArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", env = "INAT_SANDBOX_LISTEN", default_value = "127.0.0.1:8018")]
@@ -175,12 +176,20 @@ pub(crate) enum ThrottleChoice {
 
 /// Help names the variables, and not what is in them.
 fn quiet_about_values(command: clap::Command) -> clap::Command {
-    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(quiet_about_values)
+    command.mut_args(|arg| blank_is_unset(arg).hide_env_values(true)).mut_subcommands(quiet_about_values)
+}
+
+/// A variable that is set to nothing is not set: shells have no other way of leaving one out for a single command.
+fn blank_is_unset(arg: clap::Arg) -> clap::Arg {
+    let is_blank = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    if arg.get_env().is_some_and(is_blank) { arg.env(None::<&'static str>) } else { arg }
 }
 
 /// The whole tree. Options of the top level are taken anywhere: `inat -v get taxa` and `inat get taxa -v` say the same.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_args(|arg| arg.global(true).hide_env_values(true)).mut_subcommands(quiet_about_values)
+    Cli::command()
+        .mut_args(|arg| blank_is_unset(arg).global(true).hide_env_values(true))
+        .mut_subcommands(quiet_about_values)
 }
 
 /// What the words of a command line say. Ends the process where they say nothing, or ask for help.
@@ -208,11 +217,13 @@ fn quickly(words: &[OsString]) -> Option<(Cli, ArgMatches)> {
     // Taking a tree apart costs as much as building it, and there is one for the life of the process.
     let mut one = ManuallyDrop::new(
         Options::augment_args(clap::Command::new("inat"))
-            .mut_args(|arg| arg.global(true))
+            .mut_args(|arg| blank_is_unset(arg).global(true))
             .subcommand_required(true)
             .disable_help_flag(true)
             .disable_help_subcommand(true)
-            .subcommand(RequestArgs::augment_args(clap::Command::new(*name)).disable_help_flag(true)),
+            .subcommand(
+                RequestArgs::augment_args(clap::Command::new(*name)).mut_args(blank_is_unset).disable_help_flag(true),
+            ),
     );
     let matches = one.try_get_matches_from_mut(words).ok()?;
     Some((Cli::from_arg_matches(&matches).ok()?, matches))

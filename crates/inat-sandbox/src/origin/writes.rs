@@ -1,7 +1,7 @@
 //! Writing observations. What was written stands over the synthetic data and is seen by every later read.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::SystemTime,
 };
@@ -33,6 +33,14 @@ pub(crate) struct Writes {
     pub(super) by_uuid: HashMap<String, u64>,
     pub(super) media: HashMap<(Kind, String), (u64, u64)>,
     pub(super) projects: BTreeMap<u64, Value>,
+    pub(super) deleted_projects: BTreeSet<u64>,
+    /// Who joined which project, and when.
+    pub(super) members: BTreeMap<(u64, u64), i64>,
+    /// By follower, kind and id of what is followed.
+    pub(super) subscriptions: BTreeMap<(u64, String, u64), Value>,
+    pub(super) messages: BTreeMap<u64, Value>,
+    /// The observation a comment, identification or the like is about, by the id and the UUID of the record.
+    pub(super) said: HashMap<String, u64>,
     pub(super) uploads: Vec<Upload>,
     pub(super) created: usize,
     last_id: u64,
@@ -282,7 +290,8 @@ fn number_of(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn outer(call: &Call<'_>) -> Map<String, Value> {
+/// What a request says beside the record: its query, and the top level of its body.
+pub(super) fn outer(call: &Call<'_>) -> Map<String, Value> {
     let mut out: Map<String, Value> = call.params.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     if let Ok(Value::Object(body)) = serde_json::from_slice(&call.seen.body) {
         out.extend(body);

@@ -28,7 +28,11 @@ impl Sink {
         match path {
             None => Ok(Self::stdout()),
             Some(path) if path.as_os_str() == "-" => Ok(Self::stdout()),
-            Some(path) => open(path).map_err(|error| Failure::files(path.display().to_string(), error)),
+            Some(path) => open(path).map_err(|error| {
+                // The kind only: the rest names the temporary file, which nobody asked for.
+                let what = format!("{} cannot be written: {}", path.display(), error.kind());
+                Failure::usage(what, Some("name a file in a folder that is there and may be written to"))
+            }),
         }
     }
 
