@@ -67,6 +67,12 @@ fn refusals() {
 }
 
 #[test]
+fn a_fault_nobody_knows_is_said_to_be_unknown() {
+    let reply = meet(&sandbox(), "503-date").unwrap();
+    assert!(reply.status == 400 && reply.text().contains("maintenance=SECONDS"), "{}", reply.text());
+}
+
+#[test]
 fn cut_bodies() {
     let sandbox = sandbox();
     let whole = meet(&sandbox, "pass").unwrap();

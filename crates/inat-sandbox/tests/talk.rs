@@ -129,8 +129,10 @@ fn names_are_given_agreed_on_and_withdrawn() {
         ask(&sandbox, "PUT", &last, OTHER, &json!({ "identification": { "current": true } })).json()["current"],
         true
     );
-    let found = get(sandbox.addr(), &format!("/v1/identifications?user_id={OTHER}&current=true")).json();
-    assert_eq!(found["total_results"], 0, "nobody but the token knows this user");
+    let mine = format!("/v1/identifications?user_id={OTHER}&current=true");
+    assert_eq!(get(sandbox.addr(), &mine).status, 422, "nobody but the token knows this user");
+    let found = get_with(sandbox.addr(), &mine, &[("Authorization", &bearer(OTHER))]).json();
+    assert_eq!((&found["total_results"], &found["results"][0]["taxon_id"]), (&json!(1), &json!(51093)));
     let found = get(sandbox.addr(), &last).json();
     assert_eq!(
         (&found["results"][0]["observation"]["id"], &found["results"][0]["taxon"]["id"]),

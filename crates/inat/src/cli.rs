@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Print the manual as a man page
     Man {
         /// Write a page for each command into this folder instead
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(long, value_name = "FOLDER", env = "INAT_TO")]
         to: Option<std::path::PathBuf>,
     },
     /// What the exit codes mean
@@ -91,7 +91,7 @@ pub(crate) enum CacheCommand {
         /// Which: a URL, a path such as `/taxa`, or a pattern such as `*/observations*`; all without one
         pattern: Option<String>,
         /// At most so many; 0 for all
-        #[arg(long, value_name = "N", default_value_t = 0)]
+        #[arg(long, value_name = "N", env = "INAT_LIMIT", default_value_t = 0)]
         limit: usize,
         #[command(flatten)]
         json: Json,
@@ -123,7 +123,7 @@ pub(crate) enum CacheCommand {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Json {
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, env = "INAT_JSON", value_parser = values::flag())]
     pub(crate) json: bool,
 }
 
@@ -267,12 +267,22 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_named_like_it() {
-        for arg in command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")) {
-            let id = arg.get_id().as_str().to_uppercase();
-            let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
-            let expected = format!("INAT_{id}");
-            let named_otherwise = id == "BASE_URL" && env == Some("INAT_API_URL");
-            assert!(named_otherwise || env == Some(&expected), "{id} has {env:?}");
+        let mut commands = vec![("INAT_".to_owned(), command())];
+        while let Some((prefix, next)) = commands.pop() {
+            let named =
+                |arg: &&clap::Arg| arg.get_long().is_some() && !matches!(arg.get_id().as_str(), "help" | "version");
+            for arg in next.get_arguments().filter(named) {
+                let id = arg.get_id().as_str().to_uppercase();
+                let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
+                let expected = format!("{prefix}{id}");
+                let named_otherwise = id == "BASE_URL" && env == Some("INAT_API_URL");
+                assert!(named_otherwise || env == Some(&expected), "{id} has {env:?}");
+            }
+            commands.extend(next.get_subcommands().cloned().map(|command| match command.get_name() {
+                // Settings of a server that stays; they are no business of a request.
+                name @ ("serve" | "sandbox") => (format!("INAT_{}_", name.to_uppercase()), command),
+                _ => ("INAT_".to_owned(), command),
+            }));
         }
     }
 

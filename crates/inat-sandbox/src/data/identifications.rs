@@ -43,7 +43,7 @@ pub(crate) fn identification(world: &World, observation: &Observation, place: u6
     let body = (!own && dice.percent(30)).then(|| dice.pick(REMARKS, "Agreed.").to_owned());
     let user = world.identifier(observation, place);
     let said = Naming { id, uuid: dice.uuid(), user, at, body, own, category: category(place), vision: own };
-    Some(naming(world, taxon, said))
+    Some(naming(world, taxon, &said))
 }
 
 /// What filters and counts look at in an identification.
@@ -110,7 +110,7 @@ pub(crate) struct Naming {
 }
 
 /// An identification as it stands inside an observation.
-pub(crate) fn naming(world: &World, taxon: &Taxon, said: Naming) -> Value {
+pub(crate) fn naming(world: &World, taxon: &Taxon, said: &Naming) -> Value {
     json!({
         "id": said.id,
         "uuid": said.uuid,

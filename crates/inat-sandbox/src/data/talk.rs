@@ -31,7 +31,7 @@ pub(crate) fn commented(id: u64) -> Option<u64> {
 }
 
 /// A comment as it stands inside an observation.
-pub(crate) fn comment(id: u64, uuid: &str, user: Value, at: i64, body: &str) -> Value {
+pub(crate) fn comment(id: u64, uuid: &str, user: &Value, at: i64, body: &str) -> Value {
     json!({
         "id": id,
         "uuid": uuid,
@@ -65,7 +65,7 @@ impl World {
         let mut dice = self.dice("comment", one.id);
         let comments = (one.index.is_some() && dice.percent(50)).then(|| {
             let user = self.user(1 + dice.skewed(USERS));
-            comment(COMMENTS + one.id, &dice.uuid(), user, one.created + 90_000, dice.pick(REMARKS, "Thank you!"))
+            comment(COMMENTS + one.id, &dice.uuid(), &user, one.created + 90_000, dice.pick(REMARKS, "Thank you!"))
         });
         Talk {
             reviewed_by: identifications.iter().filter_map(author).collect(),

@@ -25,7 +25,7 @@ impl Origin {
         let one = self.about(parent)?;
         let words = words(given.get("body"))?;
         let (id, uuid) = self.registered(one.id, &given)?;
-        let record = comment(id, &uuid, self.world.user(user), unix_seconds(call.now), &words);
+        let record = comment(id, &uuid, &self.world.user(user), unix_seconds(call.now), &words);
         self.say(call, one.id, Part::Comments, record.clone())?;
         Ok(shown(call, record, user, one.id))
     }

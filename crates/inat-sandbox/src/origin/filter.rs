@@ -186,7 +186,7 @@ fn taxa(world: &World, call: &Call<'_>) -> Result<Option<Vec<u64>>, Refusal> {
 }
 
 /// The user a filter names; the signed-in one also as `me`, and by an id that only the token knows.
-fn find_user(world: &World, call: &Call<'_>, id: &str) -> Option<u64> {
+pub(super) fn find_user(world: &World, call: &Call<'_>, id: &str) -> Option<u64> {
     let me = call.viewer();
     if id == "me" || me.is_some_and(|me| id == me.to_string()) { me } else { world.find_user(id) }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Origin,
     call::{Call, Paging},
-    filter::Filter,
+    filter::{Filter, find_user},
     reply::{Refusal, Reply},
     talk::Part,
     taxa::ids_in_path,
@@ -21,7 +21,10 @@ impl Origin {
         let filter = self.identification_filter(call)?;
         let (above, below) = (call.number("id_above"), call.number("id_below"));
         let ascending = call.get("order") == Some("asc");
-        let user = call.get("user_id").or_else(|| call.get("user_login")).and_then(|id| self.world.find_user(id));
+        let user = match call.get("user_id").or_else(|| call.get("user_login")) {
+            Some(id) => Some(find_user(&self.world, call, id).ok_or_else(|| Refusal::unknown("user_id", id))?),
+            None => None,
+        };
         let wanted = |brief: &Brief| {
             above.is_none_or(|above| i128::from(brief.id) > i128::from(above))
                 && below.is_none_or(|below| i128::from(brief.id) < i128::from(below))

@@ -43,7 +43,7 @@ impl Origin {
             category,
             vision: given.get("vision") == Some(&json!(true)),
         };
-        let mut record = naming(&self.world, taxon, said);
+        let mut record = naming(&self.world, taxon, &said);
         if let Some(disagrees) = given.get("disagreement").and_then(Value::as_bool) {
             put(&mut record, "disagreement", Some(disagrees.into()));
         }

@@ -81,13 +81,11 @@ impl Origin {
     }
 
     fn rails_observation(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
-        match self.named(&json!(id)) {
-            Some(one) => Ok(Reply::json(self.rails_record(call, &one))),
-            None => {
-                let gone = id.parse().is_ok_and(|id| lock(&self.writes).deleted.contains_key(&id));
-                Err(Refusal::new(if gone { 410 } else { 404 }, if gone { "Gone" } else { "Not Found" }))
-            }
+        if let Some(one) = self.named(&json!(id)) {
+            return Ok(Reply::json(self.rails_record(call, &one)));
         }
+        let gone = id.parse().is_ok_and(|id| lock(&self.writes).deleted.contains_key(&id));
+        Err(if gone { Refusal::new(410, "Gone") } else { Refusal::new(404, "Not Found") })
     }
 
     /// The observation just created, by its uuid or else the last of all.
@@ -244,17 +242,11 @@ impl Origin {
 
     /// A script that writes a table into somebody's page.
     fn widget(&self, call: &Call<'_>, page: &[Observation]) -> String {
-        let rows: String = page
-            .iter()
-            .map(|one| self.rails_record(call, one))
-            .map(|record| {
-                format!(
-                    "<tr class=\"inat-observation\"><td><a href=\"{}\">{}</a></td></tr>",
-                    xml(&record["uri"]),
-                    xml(&record["species_guess"])
-                )
-            })
-            .collect();
+        let mut rows = String::new();
+        for record in page.iter().map(|one| self.rails_record(call, one)) {
+            let [uri, name] = ["uri", "species_guess"].map(|name| xml(&record[name]));
+            let _ = write!(rows, "<tr class=\"inat-observation\"><td><a href=\"{uri}\">{name}</a></td></tr>");
+        }
         format!("try {{\n  document.write({})\n}} catch (e) {{}}\n", json!(format!("<table>{rows}</table>")))
     }
 }

@@ -67,7 +67,7 @@ impl Origin {
             ["messages", "unread"] => Self::unread_messages(call),
             ["messages", id] => self.message(call, id),
             ["taxon_id_summaries"] if !v1 => self.id_summaries(call),
-            ["taxon_id_summaries", uuid] if !v1 => self.id_summary_by_uuid(call, uuid),
+            ["taxon_id_summaries", uuid] if !v1 => Ok(self.id_summary_by_uuid(call, uuid)),
             ["taxon_places", _, tile @ ..] => Self::outlined(call, 30, tile),
             ["taxon_ranges", _, tile @ ..] => Self::outlined(call, 3_600, tile),
             [style @ ("grid" | "points" | "heatmap" | "colored_heatmap" | "summary"), zoom, x, y] => {
@@ -130,7 +130,7 @@ impl Origin {
         match rest {
             [] => self.taxa(call),
             ["autocomplete"] => self.taxa_autocomplete(call),
-            ["iconic"] => self.iconic_taxa(call),
+            ["iconic"] => Ok(self.iconic_taxa(call)),
             ["lifelist_metadata"] => self.lifelist_metadata(call),
             ["suggest"] => self.suggest(call),
             [ids] => self.taxa_by_id(call, ids),

@@ -1,5 +1,4 @@
 //! What hangs on an observation — identifications, comments, votes, annotations and the rest — found, added, changed and taken back.
-//! Each change is made under one lock, so that of two at once both count.
 
 use std::time::SystemTime;
 
@@ -69,18 +68,13 @@ impl Origin {
         now: SystemTime,
         change: impl FnOnce(&mut Observation, &mut Talk) -> T,
     ) -> Option<T> {
-        let mut writes = lock(&self.writes);
-        if writes.deleted.contains_key(&observation) {
-            return None;
-        }
-        let known = writes.changed.get(&observation).cloned();
-        let mut one = known.or_else(|| self.world.find_observation(observation))?;
-        let mut talk = self.world.talk(&one).into_owned();
-        let outcome = change(&mut one, &mut talk);
-        one.updated = unix_seconds(now).max(one.updated + 1);
-        writes::with_given(&mut one, |given| given.talk = Some(talk));
-        writes.changed.insert(observation, one);
-        Some(outcome)
+        let changed = self.amend(observation, now, |one| {
+            let mut talk = self.world.talk(one).into_owned();
+            let outcome = change(one, &mut talk);
+            writes::with_given(one, |given| given.talk = Some(talk));
+            outcome
+        });
+        changed.map(|(outcome, _)| outcome)
     }
 
     /// An id and a UUID for a new record of an observation. A UUID sent along must be new: here it does not make an upsert.

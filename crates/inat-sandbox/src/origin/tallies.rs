@@ -1,6 +1,6 @@
 //! The smaller counts over observations and identifications.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -79,8 +79,8 @@ impl Origin {
             let narrowed = Call { params, segments: call.segments.clone(), fields: call.fields.clone(), ..*call };
             let filter = Filter::read(self, &narrowed)?;
             let (count, species, people) = self.matching(&filter, |found| {
-                let species: BTreeMap<_, _> = found.iter().map(|one| (one.taxon, ())).collect();
-                let people: BTreeMap<_, _> = found.iter().map(|one| (one.user, ())).collect();
+                let species: BTreeSet<_> = found.iter().map(|one| one.taxon).collect();
+                let people: BTreeSet<_> = found.iter().map(|one| one.user).collect();
                 (found.len(), species.len(), people.len())
             });
             let project = self.project(id);

@@ -1,5 +1,7 @@
 //! Lists of taxa that are neither a search nor a record: groups, life lists, suggestions, what else there is to see.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::{
@@ -19,16 +21,15 @@ impl Origin {
         id.parse().ok().and_then(|id| self.world.taxa.get(id)).ok_or_else(|| Refusal::new(404, "Not Found"))
     }
 
-    pub(super) fn iconic_taxa(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+    pub(super) fn iconic_taxa(&self, call: &Call<'_>) -> Reply {
         let iconic = self.world.taxa.all().iter().filter(|taxon| taxon.iconic.is_some_and(|(id, _)| id == taxon.id));
-        Ok(all(iconic.map(|taxon| call.select("id", self.world.taxon_listed(taxon))).collect()))
+        all(iconic.map(|taxon| call.select("id", self.world.taxon_listed(taxon))).collect())
     }
 
     /// The branches a life list is drawn with.
     pub(super) fn lifelist_metadata(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let filter = Filter::read(self, call)?;
-        let seen: std::collections::BTreeSet<u64> =
-            self.matching(&filter, |found| found.iter().filter_map(|one| one.taxon).collect());
+        let seen: BTreeSet<u64> = self.matching(&filter, |found| found.iter().filter_map(|one| one.taxon).collect());
         let mut ids: Vec<u64> = seen
             .iter()
             .filter_map(|id| self.world.taxa.get(*id))
@@ -48,7 +49,7 @@ impl Origin {
     /// What it might be, by how often it is seen where one is.
     pub(super) fn suggest(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let filter = Filter::read(self, call)?;
-        let mut counts: std::collections::BTreeMap<u64, u64> = std::collections::BTreeMap::new();
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
         self.matching(&filter, |found| {
             for taxon in found.iter().filter_map(|one| one.taxon) {
                 *counts.entry(taxon).or_default() += 1;
@@ -66,7 +67,7 @@ impl Origin {
     /// Species below a taxon that nobody has seen yet.
     pub(super) fn wanted(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
         let parent = self.known_taxon(id)?.id;
-        let seen: std::collections::BTreeSet<u64> =
+        let seen: BTreeSet<u64> =
             self.matching(&Filter::default(), |found| found.iter().filter_map(|one| one.taxon).collect());
         let below = self.world.taxa.all().iter().filter(|taxon| taxon.ancestors.contains(&parent));
         let wanted = below.filter(|taxon| taxon.rank == "species" && !seen.contains(&taxon.id));
@@ -91,10 +92,10 @@ impl Origin {
         Ok(Reply::page(records.len(), paging, results).lasting(Lifetime::Seconds(300)))
     }
 
-    pub(super) fn id_summary_by_uuid(&self, call: &Call<'_>, uuid: &str) -> Result<Reply, Refusal> {
+    pub(super) fn id_summary_by_uuid(&self, call: &Call<'_>, uuid: &str) -> Reply {
         let found = self.summarized().map(|taxon| self.id_summary(taxon)).find(|record| record["uuid"] == uuid);
         let found: Vec<Value> = found.map(|record| call.select("uuid", record)).into_iter().collect();
-        Ok(Reply::shown(call, 1, found).lasting(Lifetime::NoStore))
+        Reply::shown(call, 1, found).lasting(Lifetime::NoStore)
     }
 
     fn summarized(&self) -> impl Iterator<Item = &Taxon> {

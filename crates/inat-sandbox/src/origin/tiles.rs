@@ -1,4 +1,4 @@
-//! Map tiles: observations as points, grid cells or warmth on a PNG, and the UTFGrid that tells a map what lies under the pointer.
+//! Map tiles: observations as points, grid cells or warmth on a PNG, and the `UTFGrid` that tells a map what lies under the pointer.
 //! Those with a hidden position are on no tile.
 
 use std::{collections::BTreeMap, f64::consts::PI, io::Write};
@@ -10,9 +10,12 @@ use super::{Origin, call::Call, filter::Filter, finish::weak_etag, reply::Refusa
 use crate::Answer;
 
 const SIZE: usize = 256;
-/// A UTFGrid has a quarter of the pixels, and so do the cells of a grid.
+/// A `UTFGrid` has a quarter of the pixels, and so do the cells of a grid.
 const CELLS: usize = 64;
 const DEEPEST: u32 = 21;
+
+/// By pixel: how many there are, and the id of one of them.
+type Spots = BTreeMap<(usize, usize), (u64, u64)>;
 
 /// Which part of the world a tile shows.
 #[derive(Debug, Clone, Copy)]
@@ -62,11 +65,11 @@ impl Origin {
     pub(super) fn outline(call: &Call<'_>, seconds: u32, [zoom, x, file]: [&str; 3]) -> Result<Answer, Refusal> {
         let Some((y, "png")) = file.split_once('.') else { return Ok(Refusal::no_route(call)) };
         Tile::read(zoom, x, y).ok_or_else(|| Refusal::new(422, "there is no such tile"))?;
-        Ok(png(&[1; SIZE * SIZE], seconds))
+        Ok(png(&vec![1; SIZE * SIZE], seconds))
     }
 
-    /// What lies on a tile, by pixel: how many, and the id of one of them.
-    fn spots(&self, call: &Call<'_>, tile: Tile) -> Result<BTreeMap<(usize, usize), (u64, u64)>, Refusal> {
+    /// What lies on a tile.
+    fn spots(&self, call: &Call<'_>, tile: Tile) -> Result<Spots, Refusal> {
         let filter = Filter::read(self, call)?;
         Ok(self.matching(&filter, |found| {
             let mut spots = BTreeMap::new();
@@ -82,7 +85,7 @@ impl Origin {
 }
 
 /// One colour index for each pixel; 0 is clear.
-fn picture(style: &str, spots: &BTreeMap<(usize, usize), (u64, u64)>) -> Vec<u8> {
+fn picture(style: &str, spots: &Spots) -> Vec<u8> {
     let mut pixels = vec![0; SIZE * SIZE];
     let cell = SIZE / CELLS;
     for ((x, y), (count, _)) in spots {
@@ -136,9 +139,9 @@ fn lasting(answer: Answer, seconds: u32) -> Answer {
 }
 
 /// <https://github.com/mapbox/utfgrid-spec>: a letter for each cell, whose number leads to a key, and the key to what is known of it.
-fn grid(spots: &BTreeMap<(usize, usize), (u64, u64)>) -> Value {
+fn grid(spots: &Spots) -> Value {
     let step = SIZE / CELLS;
-    let mut cells: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
+    let mut cells: Spots = BTreeMap::new();
     for ((x, y), (count, id)) in spots {
         let cell = cells.entry((y / step, x / step)).or_insert((0, *id));
         cell.0 += count;
@@ -175,7 +178,7 @@ mod tests {
         let table = [
             (("0", "0", "0"), (0.0, 0.0), Some((128, 128))),
             (("0", "0", "0"), (85.0, -180.0), Some((0, 0))),
-            (("1", "0", "0"), (37.0, -122.0), Some((82, 198))),
+            (("1", "0", "0"), (37.0, -122.0), Some((82, 199))),
             (("1", "1", "0"), (37.0, -122.0), None),
         ];
         for ((zoom, x, y), position, expected) in table {

@@ -104,7 +104,7 @@ impl Origin {
         &self,
         call: &Call<'_>,
         user: u64,
-        mut one: Observation,
+        one: Observation,
         given: &Map<String, Value>,
     ) -> Result<Reply, Refusal> {
         owned(&one, user)?;
@@ -113,25 +113,41 @@ impl Origin {
             [given.get("ignore_photos"), outer(call).get("ignore_photos")].into_iter().flatten().any(|value| {
                 *value == json!(false) || *value == json!(0) || *value == json!("0") || *value == json!("false")
             });
-        if unignored {
-            let mut kept = one.given.as_deref().cloned().unwrap_or_default();
-            kept.photos.clear();
-            kept.ignore_synthetic_media = true;
-            one.given = Some(Arc::new(kept));
-        }
-        apply(&self.world, &mut one, given);
-        one.updated = unix_seconds(call.now).max(one.updated + 1);
-        self.keep(one.clone());
+        let changed = self.amend(one.id, call.now, |one| {
+            if unignored {
+                with_given(one, |kept| {
+                    kept.photos.clear();
+                    kept.ignore_synthetic_media = true;
+                });
+            }
+            apply(&self.world, one, given);
+        });
+        let one = changed.map(|((), one)| one).ok_or_else(|| Refusal::new(404, "Not Found"))?;
         Ok(self.written(call, &one))
+    }
+
+    /// Changes an observation under one lock, so that of two changes at once neither is lost, and gives it as it is now. `None` where it
+    /// is gone.
+    pub(super) fn amend<T>(
+        &self,
+        id: u64,
+        now: SystemTime,
+        change: impl FnOnce(&mut Observation) -> T,
+    ) -> Option<(T, Observation)> {
+        let mut writes = lock(&self.writes);
+        if writes.deleted.contains_key(&id) {
+            return None;
+        }
+        let mut one = writes.changed.get(&id).cloned().or_else(|| self.world.find_observation(id))?;
+        let outcome = change(&mut one);
+        one.updated = unix_seconds(now).max(one.updated + 1);
+        writes.changed.insert(id, one.clone());
+        Some((outcome, one))
     }
 
     fn written(&self, call: &Call<'_>, one: &Observation) -> Reply {
         let record = self.shown_as(call, one);
         if call.is_v2() { Reply::page(1, Paging { page: 1, per_page: 1 }, vec![record]) } else { Reply::json(record) }
-    }
-
-    pub(super) fn keep(&self, one: Observation) {
-        lock(&self.writes).changed.insert(one.id, one);
     }
 
     fn remove(&self, one: &Observation, now: SystemTime) {
@@ -142,13 +158,8 @@ impl Origin {
     }
 
     pub(crate) fn touch(&self, id: u64, description: &str, now: SystemTime) -> bool {
-        let Some(mut one) = self.find(id) else { return false };
-        let mut given = one.given.as_deref().cloned().unwrap_or_default();
-        given.description = Some(description.to_owned());
-        one.given = Some(Arc::new(given));
-        one.updated = unix_seconds(now).max(one.updated + 1);
-        self.keep(one);
-        true
+        let change = |one: &mut Observation| with_given(one, |given| given.description = Some(description.to_owned()));
+        self.amend(id, now, change).is_some()
     }
 
     pub(crate) fn delete(&self, id: u64, now: SystemTime) -> bool {
@@ -162,12 +173,12 @@ impl Origin {
     }
 
     pub(crate) fn add(&self, user: u64, taxon: u64, now: SystemTime) -> u64 {
-        let id = lock(&self.writes).next_id();
+        let mut writes = lock(&self.writes);
+        let id = writes.next_id();
         let mut one = blank(id, user, unix_seconds(now));
         one.taxon = self.world.taxa.get(taxon).map(|taxon| taxon.id);
-        let uuid = one.uuid(&self.world);
-        lock(&self.writes).by_uuid.insert(uuid, id);
-        self.keep(one);
+        writes.by_uuid.insert(one.uuid(&self.world), id);
+        writes.changed.insert(id, one);
         id
     }
 }

@@ -168,6 +168,20 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_read_to_its_end() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"jpeg").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        let Ok(Item::Upload(upload)) = parse(&format!("photo@{path}")) else { panic!("{path}") };
+        assert!(
+            matches!(&upload.source, inat_session::UploadSource::Bytes(bytes) if &bytes[..] == b"jpeg"),
+            "{upload:?}"
+        );
+    }
+
     #[test]
     fn values_from_files() {
         let folder = tempfile::tempdir().unwrap();

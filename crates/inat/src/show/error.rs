@@ -66,13 +66,22 @@ fn what(error: &Error) -> String {
 fn place(error: &Error) -> String {
     let mut text = format!("  at {}", error.stage());
     if let Some(url) = error.url() {
-        let _ = write!(text, ", {} {url}", error.method());
+        let _ = write!(text, ", {} {}", error.method(), shortened(url));
     }
     if error.attempts() > 0 {
         let tries = if error.attempts() == 1 { "try" } else { "tries" };
         let _ = write!(text, ", after {} {tries} and {}", error.attempts(), span(error.elapsed()));
     }
     text
+}
+
+/// A URL may be as long as a book, and whoever wrote it knows it.
+fn shortened(url: &str) -> String {
+    const LONGEST: usize = 300;
+    match url.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &url[..end]),
+        None => url.to_owned(),
+    }
 }
 
 /// The library's advice, with what it names called as it is called here.
@@ -121,4 +130,24 @@ fn in_options(advice: &str) -> String {
         ("for a file on disk, use `Upload::path`", "write name@FILE, or name@https://…"),
     ];
     WORDS.iter().fold(advice.to_owned(), |advice, (library, command)| advice.replace(library, command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_urls_are_cut() {
+        assert_eq!(shortened("https://h.org/ö"), "https://h.org/ö");
+        assert_eq!(shortened(&"ö".repeat(90_000)).chars().count(), 301);
+    }
+
+    #[test]
+    fn advice_names_options() {
+        assert_eq!(
+            in_options("give numbers, or allow UUIDs with `allow_str_ids`"),
+            "give numbers, or allow UUIDs with --allow-str-ids"
+        );
+        assert_eq!(in_options("ask again later"), "ask again later");
+    }
 }
