@@ -61,7 +61,7 @@ impl Origin {
         check(call, &given)?;
         let uuid = given.get("uuid").and_then(Value::as_str).map(str::to_owned);
         if let Some(known) = uuid.as_deref().and_then(|uuid| self.find_uuid(uuid)) {
-            return self.change(call, user, known, &given);
+            return self.change(call, user, &known, &given);
         }
         let at = unix_seconds(call.now);
         let one = {
@@ -89,7 +89,7 @@ impl Origin {
         let one = self.named(&json!(id)).ok_or_else(|| Refusal::new(404, "Not Found"))?;
         let given = body(call, "observation")?;
         check(call, &given)?;
-        self.change(call, user, one, &given)
+        self.change(call, user, &one, &given)
     }
 
     pub(super) fn delete_own_observation(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
@@ -104,10 +104,10 @@ impl Origin {
         &self,
         call: &Call<'_>,
         user: u64,
-        one: Observation,
+        one: &Observation,
         given: &Map<String, Value>,
     ) -> Result<Reply, Refusal> {
-        owned(&one, user)?;
+        owned(one, user)?;
         // The trap of the real server: `ignore_photos` false takes away the photos that are not sent along.
         let unignored =
             [given.get("ignore_photos"), outer(call).get("ignore_photos")].into_iter().flatten().any(|value| {
