@@ -33,7 +33,7 @@
 //! | [`Handler`] | a test plays the origin | none |
 //! | origin | v1 and v2 of the API, sign-in, media, and helpers under `/__sandbox/` | 25,000 observations |
 //!
-//! Helpers: `/__sandbox/bytes/N`, `/__sandbox/json/N`, `/__sandbox/status/NNN`, `/__sandbox/redirect/LOCATION`, `/__sandbox/echo`.
+//! [`GUIDE`] lists routes and faults, and `GET /` shows it. Helpers: `/__sandbox/bytes/N`, `/__sandbox/json/N`, `/__sandbox/status/NNN`, `/__sandbox/redirect/LOCATION`, `/__sandbox/echo`.
 //!
 //! What it is not: the data are invented, tokens are believed unsigned, ranking and full-text search are rough.
 
@@ -45,6 +45,7 @@ mod config;
 mod data;
 mod exchange;
 mod faults;
+mod guide;
 mod log;
 mod origin;
 mod sandbox;
@@ -56,6 +57,7 @@ pub use cdn::Cdn;
 pub use config::{Config, Handler};
 pub use exchange::{Answer, Seen};
 pub use faults::{BadFault, Fault, RetryAfter};
+pub use guide::GUIDE;
 pub use origin::Upload;
 pub use sandbox::Sandbox;
 pub use throttle::Throttle;

@@ -317,6 +317,32 @@ fn every_read_route_answers_in_both_versions() {
             "search?q=danaus",
             "controlled_terms",
             "controlled_terms/for_taxon?taxon_id=48662",
+            "observations/quality_grades",
+            "observations/identification_categories",
+            "observations/iconic_taxa_counts",
+            "observations/iconic_taxa_species_counts",
+            "observations/tree_taxa?taxon_id=3",
+            "observations/taxa_counts_by_month",
+            "observations/umbrella_project_stats?project_id=101,102",
+            "identifications/identifiers",
+            "identifications/recent_taxa",
+            "identifications/similar_species?taxon_id=48662",
+            "taxa/iconic",
+            "taxa/lifelist_metadata?user_id=1",
+            "taxa/suggest?place_id=14",
+            "taxa/3/wanted",
+            "taxa/3/map_layers",
+            "places/containing?lat=37&lng=-122",
+            "projects/101/members",
+            "projects/101/membership",
+            "projects/101/posts",
+            "projects/101/subscriptions",
+            "users/1/projects",
+            "messages",
+            "messages/unread",
+            "messages/10001",
+            "posts/for_user",
+            "observation_fields/autocomplete?q=h",
         ] {
             let reply = get_with(sandbox.addr(), &format!("/{version}/{route}"), &[("Authorization", &token)]);
             assert_eq!(reply.status, 200, "{version}/{route}: {}", reply.text());
@@ -327,5 +353,14 @@ fn every_read_route_answers_in_both_versions() {
     let uuid = get(sandbox.addr(), "/v2/observations?per_page=1").json()["results"][0]["uuid"].clone();
     let uuid = uuid.as_str().unwrap();
     assert_eq!(get(sandbox.addr(), &format!("/v1/observations/{uuid}/taxon_summary")).status, 200);
+    let summary = get(sandbox.addr(), "/v2/taxon_id_summaries?per_page=1").json()["results"][0]["uuid"].clone();
+    assert_eq!(get(sandbox.addr(), &format!("/v2/taxon_id_summaries/{}", summary.as_str().unwrap())).status, 200);
+    assert_eq!(get(sandbox.addr(), "/v2/controlled_terms/for_taxon/48662").status, 200);
+    for only_v1 in
+        ["identifications/species_counts", "identifications/categories", "identifications/observers", "posts"]
+    {
+        assert_eq!(get(sandbox.addr(), &format!("/v1/{only_v1}")).status, 200, "{only_v1}");
+        assert_eq!(get(sandbox.addr(), &format!("/v2/{only_v1}")).status, 404, "{only_v1}");
+    }
     assert_eq!(get(sandbox.addr(), "/v1/projects/birds-of-north-america").json()["total_results"], 1);
 }

@@ -63,7 +63,12 @@ fn refusals() {
         assert!(reply.whole, "{fault}");
     }
     assert!(meet(&sandbox, "blocked").unwrap().text().contains("This IP has been blocked. Contact us"));
-    assert_eq!(meet(&sandbox, "no such fault").unwrap().status, 200);
+}
+
+#[test]
+fn a_fault_nobody_knows_is_said_to_be_unknown() {
+    let reply = meet(&sandbox(), "503-date").unwrap();
+    assert!(reply.status == 400 && reply.text().contains("maintenance=SECONDS"), "{}", reply.text());
 }
 
 #[test]
@@ -74,6 +79,9 @@ fn cut_bodies() {
 
     let matching = meet(&sandbox, "cut-body").unwrap();
     assert!(matching.whole && matching.body == half);
+    let accepting = [("X-Sandbox-Fault", "cut-body"), ("Accept-Encoding", "gzip")];
+    let packed = exchange(sandbox.addr(), "GET", "/v1/taxa/48662", &accepting, b"").unwrap();
+    assert!(packed.whole && gunzip(&packed.body).unwrap() == half, "it unpacks, and half is missing");
     let short = meet(&sandbox, "cut-length").unwrap();
     assert!(!short.whole && short.body == half);
     assert_eq!(short.header("content-length"), Some(whole.body.len().to_string().as_str()));

@@ -106,6 +106,13 @@ fn field_names_are_those_of_recorded_answers() {
         ("v1/get_search.json", "/results/0", "/v1/search?q=danaus", "/results/0"),
         ("v2/get_observations_full.json", "/results/0/photos/0", "/v2/observations?fields=all", "/results/0/photos/0"),
         ("v2/get_taxa_minimal.json", "/results/0", "/v2/taxa", "/results/0"),
+        ("v1/get_lifelist_metadata.json", "/results/0", "/v1/taxa/lifelist_metadata", "/results/0"),
+        ("v1/get_taxa_map_layers.json", "", "/v1/taxa/48662/map_layers", ""),
+        ("v1/get_posts_login.json", "/0", "/v1/posts?login=fernwalker", "/0"),
+        ("v1/get_posts_project.json", "/0", "/v1/posts?parent_type=Project&parent_id=101", "/0"),
+        ("v1/get_posts_project.json", "/0/parent", "/v1/posts?parent_type=Project&parent_id=101", "/0/parent"),
+        ("v0/get_observations.json", "/0", "/observations.json", "/0"),
+        ("v0/get_observation_fields_page1.json", "/0", "/observation_fields.json", "/0"),
     ];
     let mut lacking = Vec::new();
     for (file, theirs, target, ours) in table {

@@ -172,6 +172,12 @@ impl Error {
         self.0.stage
     }
 
+    /// The method of the request that failed, in capitals; empty where there is none. For a file to upload that is fetched from the web
+    /// first, it is that of fetching it.
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
     /// How many requests were sent for it.
     pub fn attempts(&self) -> u32 {
         self.0.attempts

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Print the manual as a man page
     Man {
         /// Write a page for each command into this folder instead
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(long, value_name = "FOLDER", env = "INAT_TO")]
         to: Option<std::path::PathBuf>,
     },
     /// What the exit codes mean
@@ -91,7 +91,7 @@ pub(crate) enum CacheCommand {
         /// Which: a URL, a path such as `/taxa`, or a pattern such as `*/observations*`; all without one
         pattern: Option<String>,
         /// At most so many; 0 for all
-        #[arg(long, value_name = "N", default_value_t = 0)]
+        #[arg(long, value_name = "N", env = "INAT_LIMIT", default_value_t = 0)]
         limit: usize,
         #[command(flatten)]
         json: Json,
@@ -123,7 +123,7 @@ pub(crate) enum CacheCommand {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Json {
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, env = "INAT_JSON", value_parser = values::flag())]
     pub(crate) json: bool,
 }
 
@@ -145,6 +145,7 @@ pub(crate) enum ConfigCommand {
 ///
 /// Synthetic data of the true shapes, with the caching, errors and limits of the real server, and faults on demand.
 #[derive(Debug, Args)]
+#[command(after_long_help = inat_sandbox::GUIDE, after_help = "`inat help sandbox` lists its routes and faults")]
 pub(crate) struct SandboxArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", env = "INAT_SANDBOX_LISTEN", default_value = "127.0.0.1:8018")]
@@ -175,12 +176,20 @@ pub(crate) enum ThrottleChoice {
 
 /// Help names the variables, and not what is in them.
 fn quiet_about_values(command: clap::Command) -> clap::Command {
-    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(quiet_about_values)
+    command.mut_args(|arg| blank_is_unset(arg).hide_env_values(true)).mut_subcommands(quiet_about_values)
+}
+
+/// A variable that is set to nothing is not set: shells have no other way of leaving one out for a single command.
+fn blank_is_unset(arg: clap::Arg) -> clap::Arg {
+    let is_blank = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    if arg.get_env().is_some_and(is_blank) { arg.env(None::<&'static str>) } else { arg }
 }
 
 /// The whole tree. Options of the top level are taken anywhere: `inat -v get taxa` and `inat get taxa -v` say the same.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_args(|arg| arg.global(true).hide_env_values(true)).mut_subcommands(quiet_about_values)
+    Cli::command()
+        .mut_args(|arg| blank_is_unset(arg).global(true).hide_env_values(true))
+        .mut_subcommands(quiet_about_values)
 }
 
 /// What the words of a command line say. Ends the process where they say nothing, or ask for help.
@@ -208,11 +217,13 @@ fn quickly(words: &[OsString]) -> Option<(Cli, ArgMatches)> {
     // Taking a tree apart costs as much as building it, and there is one for the life of the process.
     let mut one = ManuallyDrop::new(
         Options::augment_args(clap::Command::new("inat"))
-            .mut_args(|arg| arg.global(true))
+            .mut_args(|arg| blank_is_unset(arg).global(true))
             .subcommand_required(true)
             .disable_help_flag(true)
             .disable_help_subcommand(true)
-            .subcommand(RequestArgs::augment_args(clap::Command::new(*name)).disable_help_flag(true)),
+            .subcommand(
+                RequestArgs::augment_args(clap::Command::new(*name)).mut_args(blank_is_unset).disable_help_flag(true),
+            ),
     );
     let matches = one.try_get_matches_from_mut(words).ok()?;
     Some((Cli::from_arg_matches(&matches).ok()?, matches))
@@ -256,12 +267,22 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_named_like_it() {
-        for arg in command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")) {
-            let id = arg.get_id().as_str().to_uppercase();
-            let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
-            let expected = format!("INAT_{id}");
-            let named_otherwise = id == "BASE_URL" && env == Some("INAT_API_URL");
-            assert!(named_otherwise || env == Some(&expected), "{id} has {env:?}");
+        let mut commands = vec![("INAT_".to_owned(), command())];
+        while let Some((prefix, next)) = commands.pop() {
+            let named =
+                |arg: &&clap::Arg| arg.get_long().is_some() && !matches!(arg.get_id().as_str(), "help" | "version");
+            for arg in next.get_arguments().filter(named) {
+                let id = arg.get_id().as_str().to_uppercase();
+                let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
+                let expected = format!("{prefix}{id}");
+                let named_otherwise = id == "BASE_URL" && env == Some("INAT_API_URL");
+                assert!(named_otherwise || env == Some(&expected), "{id} has {env:?}");
+            }
+            commands.extend(next.get_subcommands().cloned().map(|command| match command.get_name() {
+                // Settings of a server that stays; they are no business of a request.
+                name @ ("serve" | "sandbox") => (format!("INAT_{}_", name.to_uppercase()), command),
+                _ => ("INAT_".to_owned(), command),
+            }));
         }
     }
 

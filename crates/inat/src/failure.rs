@@ -10,7 +10,7 @@ pub(crate) enum Failure {
     /// The command line is wrong in a way that only shows when it is put together.
     Usage { what: String, hint: Option<&'static str> },
     /// A request, the cache or the budget failed.
-    Session { error: Box<inat_session::Error>, method: Option<String>, similar: Option<Similar> },
+    Session { error: Box<inat_session::Error>, similar: Option<Similar> },
     /// The body broke off while it was handed on.
     Broken(inat_session::Fault),
     /// The gateway does not start.
@@ -58,7 +58,7 @@ impl Failure {
 
 impl From<inat_session::Error> for Failure {
     fn from(error: inat_session::Error) -> Self {
-        Self::Session { error: Box::new(error), method: None, similar: None }
+        Self::Session { error: Box::new(error), similar: None }
     }
 }
 

@@ -4,12 +4,14 @@
 mod dates;
 mod dice;
 mod identifications;
+mod observation_fields;
 mod observation_json;
 mod observations;
 mod people;
 mod photos;
 mod places;
 mod projects;
+mod talk;
 mod taxa;
 mod taxon_json;
 mod terms;
@@ -19,13 +21,15 @@ use std::sync::OnceLock;
 
 pub(crate) use dates::{Date, day_of, details, micros_text, of_day, text, today};
 pub(crate) use dice::{Dice, uuid};
-pub(crate) use identifications::{IDENTIFICATIONS_EACH, identification, identification_id, identification_place};
+pub(crate) use identifications::{Brief, IDENTIFICATIONS_EACH, Naming, identification, identification_place, naming};
+pub(crate) use observation_fields::{FIELDS, Field};
 pub(crate) use observations::{Given, Grade, Media, Observation};
 pub(crate) use photos::jpeg;
 pub(crate) use places::PLACES;
+pub(crate) use talk::{Talk, author, comment, commented};
 pub(crate) use taxa::{Taxon, rank_level};
-pub(crate) use taxon_json::extend;
-pub(crate) use terms::controlled_terms;
+pub(crate) use taxon_json::{extend, put};
+pub(crate) use terms::{controlled_terms, is_value_of};
 
 use crate::Config;
 

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    Dice, Grade, IDENTIFICATIONS_EACH, Observation, Taxon, World, day_of, details, identification, of_day, photos,
+    Dice, Grade, Observation, Taxon, World, day_of, details, of_day, photos,
+    talk::talk_json,
     taxon_json::{extend, put},
     text,
-    words::{NOTES, REMARKS},
+    words::NOTES,
 };
 
 /// Who looks: the signed-in user, or nobody.
@@ -22,7 +23,7 @@ impl World {
         let mut out = self.core(one, taxon, &mut dice);
         extend(&mut out, when(one));
         extend(&mut out, whereabouts(one, viewer, &mut dice));
-        extend(&mut out, self.opinions(one, taxon, &mut dice));
+        extend(&mut out, talk_json(&self.talk(one), taxon));
         extend(&mut out, self.media(one));
         out
     }
@@ -51,57 +52,7 @@ impl World {
             "owners_identification_from_vision": dice.percent(50),
             "spam": false,
             "outlinks": [],
-            "flags": [],
-            "faves": [],
-            "faves_count": 0,
-            "votes": [],
-            "cached_votes_total": 0,
-            "ofvs": [],
-            "annotations": [],
-            "quality_metrics": [],
-            "project_ids": [],
-            "project_ids_with_curator_id": [],
-            "project_ids_without_curator_id": [],
-            "project_observations": [],
             "preferences": { "prefers_community_taxon": null },
-        })
-    }
-
-    fn opinions(&self, one: &Observation, taxon: Option<&Taxon>, dice: &mut Dice) -> Value {
-        let count = if one.index.is_none() { 1 } else { IDENTIFICATIONS_EACH };
-        let identifications: Vec<Value> = (0..count).filter_map(|place| identification(self, one, place)).collect();
-        let others: Vec<Value> = identifications.iter().skip(1).cloned().collect();
-        let comments = if one.index.is_some() && dice.percent(50) { vec![self.comment(one, dice)] } else { Vec::new() };
-        let agreements = others.len();
-        let reviewed: Vec<&Value> = identifications.iter().map(|one| &one["user"]["id"]).collect();
-        json!({
-            "reviewed_by": reviewed,
-            "ident_taxon_ids": taxon.map(|taxon| taxon.ancestors.clone()).unwrap_or_default(),
-            "identifications_count": agreements,
-            "num_identification_agreements": agreements,
-            "num_identification_disagreements": 0,
-            "identifications_most_agree": agreements > 0,
-            "identifications_some_agree": agreements > 0,
-            "identifications_most_disagree": false,
-            "comments_count": comments.len(),
-            "comments": comments,
-            "non_owner_ids": others,
-            "identifications": identifications,
-        })
-    }
-
-    fn comment(&self, one: &Observation, dice: &mut Dice) -> Value {
-        let at = one.created + 90_000;
-        json!({
-            "id": 5_000_000 + one.id,
-            "uuid": dice.uuid(),
-            "user": self.user(1 + dice.skewed(super::USERS)),
-            "created_at": text(at),
-            "created_at_details": details(at),
-            "body": dice.pick(REMARKS, "Thank you!"),
-            "flags": [],
-            "moderator_actions": [],
-            "hidden": false,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dice, World, places, places::Place, uuid};
+use super::{Dice, Talk, World, places, places::Place, uuid};
 
 /// Synthetic ids start here, one in every block of three, so there are gaps as in nature.
 const FIRST: u64 = 10_000_001;
@@ -50,6 +50,8 @@ pub(crate) struct Given {
     pub(crate) photos: Vec<Media>,
     pub(crate) sounds: Vec<Media>,
     pub(crate) ignore_synthetic_media: bool,
+    /// What was said about it, once anything was.
+    pub(crate) talk: Option<Talk>,
 }
 
 #[derive(Debug, Clone)]

@@ -49,3 +49,8 @@ pub(crate) fn controlled_terms(ancestors: Option<&[u64]>) -> Vec<Value> {
         })
         .collect()
 }
+
+/// Whether a value belongs to a term.
+pub(crate) fn is_value_of(term: u64, value: u64) -> bool {
+    TERMS.iter().any(|(id, _, values, _)| *id == term && values.iter().any(|(id, _)| *id == value))
+}

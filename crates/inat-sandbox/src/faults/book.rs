@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::Fault;
-use crate::{Seen, data::Dice};
+use crate::{Answer, Seen, data::Dice};
 
 /// Targets remembered for `*N`; beyond it the counts start again.
 const COUNTED: usize = 10_000;
@@ -44,7 +44,12 @@ impl Book {
             Some((fault, times)) => (fault, times.trim().parse().ok()),
             None => (text.as_str(), None),
         };
-        let fault = fault.parse::<Fault>().ok().filter(|fault| *fault != Fault::Pass)?;
+        let fault = match fault.parse::<Fault>() {
+            Ok(Fault::Pass) => return None,
+            Ok(fault) => fault,
+            // A name that is mistyped must not look like a server that withstands it.
+            Err(problem) => return Some(Fault::Answer(Answer::text(400, format!("{problem}\n")))),
+        };
         let Some(times) = times else { return Some(fault) };
         if self.asked.len() >= COUNTED {
             self.asked.clear();

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use crate::Answer;
 pub(crate) use book::Book;
 pub use parse::BadFault;
+#[cfg(test)]
+pub(crate) use parse::NAMES;
 pub(crate) use play::{Cut, Manner, Wire, blocked, play, refuse, throttled};
 
 /// What a 429 says about when to come back.
@@ -44,7 +46,7 @@ pub enum Fault {
     Maintenance(u64),
     /// 403 with the HTML page of a blocked address (`blocked`).
     Blocked,
-    /// 200, the body cut in half, its length as announced (`cut-body`).
+    /// 200, the text cut in half, then packed and announced as if nothing were missing (`cut-body`).
     CutBody,
     /// The whole length announced, half the body sent, the connection closed (`cut-length`).
     CutLength,

@@ -21,7 +21,7 @@ pub enum BadFault {
     Rate(String),
 }
 
-const NAMES: &str = "pass, 429[=SECONDS], 429-date=SECONDS, 429-html, 500, 502, 503, 504, maintenance=SECONDS, blocked, cut-body, \
+pub(crate) const NAMES: &str = "pass, 429[=SECONDS], 429-date=SECONDS, 429-html, 500, 502, 503, 504, maintenance=SECONDS, blocked, cut-body, \
     cut-length, cut-chunked, cut-gzip, login, wrong-type[=TYPE], slow=MS, drip=MS, reset, close, reset-mid, lost";
 
 impl FromStr for Fault {

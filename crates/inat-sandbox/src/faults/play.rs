@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use super::{Fault, RetryAfter};
-use crate::{Answer, origin::gzip};
+use crate::{
+    Answer,
+    origin::{gunzip, gzip},
+};
 
 /// What goes onto the connection.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ pub(crate) fn play(fault: Option<&Fault>, mut answer: Answer) -> Wire {
     let mut manner = Manner::default();
     match fault {
         Some(Fault::Lost) => return Wire::Reset,
-        Some(Fault::CutBody) => answer.body = half(&answer.body),
+        Some(Fault::CutBody) => cut_whole(&mut answer),
         Some(Fault::CutGzip) => {
             if answer.get("content-encoding").is_none() {
                 answer.body = gzip(&answer.body);
@@ -115,6 +118,15 @@ fn nginx_page(title: &str) -> String {
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n\
          </body>\r\n</html>\r\n"
     )
+}
+
+/// Cuts the text, not its packing: what arrives can be unpacked, and is half of what it should be.
+fn cut_whole(answer: &mut Answer) {
+    let packed = answer.get("content-encoding").is_some_and(|coding| coding == "gzip");
+    answer.body = match gunzip(&answer.body).filter(|_| packed) {
+        Some(body) => gzip(&half(&body)),
+        None => half(&answer.body),
+    };
 }
 
 fn half(body: &Bytes) -> Bytes {

@@ -159,13 +159,13 @@ impl Origin {
     }
 }
 
-fn lifetime(call: &Call<'_>) -> Lifetime {
+pub(super) fn lifetime(call: &Call<'_>) -> Lifetime {
     let common = call.params.iter().all(|(name, _)| COMMON.contains(&name.as_str()));
     Lifetime::Seconds(if common && !call.is_v2() { 7_200 } else { 300 })
 }
 
 /// Most first; equal ones by id, so that pages do not overlap.
-fn ranked(counts: HashMap<u64, u64>) -> Vec<(u64, u64)> {
+pub(super) fn ranked(counts: HashMap<u64, u64>) -> Vec<(u64, u64)> {
     let mut ranked: Vec<(u64, u64)> = counts.into_iter().collect();
     ranked.sort_by_key(|(id, count)| (std::cmp::Reverse(*count), *id));
     ranked

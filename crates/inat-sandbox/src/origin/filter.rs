@@ -53,7 +53,7 @@ impl Filter {
                 let id: u64 = id.parse().ok()?;
                 PLACES.iter().find(|place| place.id == id).map(|place| place.id)
             })?,
-            projects: known(call, "project_id", World::find_project)?,
+            projects: known(call, "project_id", |id| origin.find_project(id, false))?,
             users: match known(call, "user_id", |id| find_user(world, call, id))? {
                 Some(users) => Some(users),
                 None => known(call, "user_login", |login| world.find_user(login))?,
@@ -118,8 +118,7 @@ impl Filter {
             && self.places.as_ref().is_none_or(|wanted| {
                 one.place.is_some_and(|place| place.ancestry().iter().any(|id| wanted.contains(id)))
             })
-            // Every project holds a twentieth of everything.
-            && self.projects.as_ref().is_none_or(|projects| projects.iter().any(|project| (one.id / 3 + project).is_multiple_of(20)))
+            && self.projects.as_ref().is_none_or(|projects| projects.iter().any(|project| is_in(one, *project)))
             && self.bounds.is_none_or(inside)
     }
 
@@ -168,6 +167,13 @@ impl Filter {
     }
 }
 
+/// Every project holds a twentieth of everything, and what was put into it.
+fn is_in(one: &Observation, project: u64) -> bool {
+    let added = one.given.as_deref().and_then(|given| given.talk.as_ref());
+    (one.id / 3 + project).is_multiple_of(20)
+        || added.is_some_and(|talk| talk.projects.iter().any(|link| link["project_id"] == project))
+}
+
 fn taxa(world: &World, call: &Call<'_>) -> Result<Option<Vec<u64>>, Refusal> {
     if let Some(name) = call.get("taxon_name") {
         let named = world.taxa.all().iter().filter(|taxon| {
@@ -180,7 +186,7 @@ fn taxa(world: &World, call: &Call<'_>) -> Result<Option<Vec<u64>>, Refusal> {
 }
 
 /// The user a filter names; the signed-in one also as `me`, and by an id that only the token knows.
-fn find_user(world: &World, call: &Call<'_>, id: &str) -> Option<u64> {
+pub(super) fn find_user(world: &World, call: &Call<'_>, id: &str) -> Option<u64> {
     let me = call.viewer();
     if id == "me" || me.is_some_and(|me| id == me.to_string()) { me } else { world.find_user(id) }
 }

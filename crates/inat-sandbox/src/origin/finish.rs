@@ -1,10 +1,13 @@
 //! What Express and its middleware add to every reply: date, CORS, weak `ETag`, `Vary`, 304, gzip.
 
-use std::{io::Write, time::SystemTime};
+use std::{
+    io::{Read, Write},
+    time::SystemTime,
+};
 
 use bytes::Bytes;
 use data_encoding::BASE64_NOPAD;
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
 use crate::{Answer, Seen};
 
@@ -30,7 +33,7 @@ fn json(answer: &Answer) -> bool {
 }
 
 /// Express's form: length in hex, then 27 characters of Base64. The digest is not SHA-1 here, which nobody can tell from outside.
-fn weak_etag(body: &[u8]) -> String {
+pub(super) fn weak_etag(body: &[u8]) -> String {
     let digest = blake3::hash(body);
     let digest = BASE64_NOPAD.encode(digest.as_bytes().get(..20).unwrap_or_default());
     format!("W/\"{:x}-{digest}\"", body.len())
@@ -98,6 +101,13 @@ pub(crate) fn gzip(body: &[u8]) -> Bytes {
     // Writing to memory does not fail; were it to, the client would see a cut body, which is our trade.
     let _ = encoder.write_all(body);
     encoder.finish().unwrap_or_default().into()
+}
+
+/// `None` where it is no gzip.
+pub(crate) fn gunzip(body: &[u8]) -> Option<Bytes> {
+    let mut out = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut out).ok()?;
+    Some(out.into())
 }
 
 #[cfg(test)]

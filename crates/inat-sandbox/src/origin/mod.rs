@@ -3,34 +3,47 @@
 //! `route.rs` is the table of what exists. Controllers give a [`Reply`] or a [`Refusal`]; `finish.rs` turns both into the bytes Express
 //! would send, with `Cache-Control`, `ETag`, `Vary`, gzip and the rules for 304.
 
+mod annotations;
 mod call;
+mod comments;
 mod counts;
 mod fields;
 mod filter;
 mod finish;
+mod following;
 mod helpers;
 mod hidden_cache;
 mod identifications;
+mod identify;
 mod identity;
+mod index;
 mod media;
+mod members;
 mod multipart;
 mod observations;
 mod places;
+mod posts;
 mod projects;
+mod rails;
 mod reply;
 mod route;
 mod search;
 mod sign_in;
+mod talk;
+mod tallies;
 mod taxa;
+mod taxon_lists;
+mod tiles;
 mod uploads;
 mod users;
+mod votes;
 mod writes;
 
 use std::{sync::Mutex, time::SystemTime};
 
 use crate::{Answer, Config, Seen, data::World, shared::lock};
 use call::Call;
-pub(crate) use finish::{accepts_gzip, gzip, not_modified};
+pub(crate) use finish::{accepts_gzip, gunzip, gzip, not_modified};
 pub(crate) use identity::jwt;
 pub use uploads::Upload;
 use writes::Writes;

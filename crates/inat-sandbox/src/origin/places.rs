@@ -36,6 +36,19 @@ impl Origin {
         Ok(Reply::shown(call, found.len().max(1), found))
     }
 
+    pub(super) fn places_containing(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let degrees = |name: &str| call.get(name).and_then(|value| value.parse::<f64>().ok());
+        let (Some(latitude), Some(longitude)) = (degrees("lat"), degrees("lng")) else {
+            return Err(Refusal::new(422, "Missing required parameters: lat, lng"));
+        };
+        let around = PLACES.iter().filter(|place| {
+            let [south, west, north, east] = place.bounds;
+            (south..=north).contains(&latitude) && (west..=east).contains(&longitude)
+        });
+        let found: Vec<Value> = around.map(|place| self.world.place(place)).collect();
+        Ok(Reply::page(found.len(), Paging { page: 1, per_page: found.len() as u64 }, found))
+    }
+
     pub(super) fn places_nearby(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let degrees = |name: &str| call.get(name).and_then(|value| value.parse::<f64>().ok());
         let corners = (degrees("swlat"), degrees("swlng"), degrees("nelat"), degrees("nelng"));

@@ -25,6 +25,7 @@ impl Origin {
         let written: Vec<u64> = lock(&self.writes).projects.keys().copied().collect();
         let mut ids: Vec<u64> =
             World::project_ids().filter(|id| !written.contains(id)).chain(written.iter().copied()).collect();
+        ids.retain(|id| !lock(&self.writes).deleted_projects.contains(id));
         ids.sort_unstable();
         ids.retain(|id| {
             let project = self.project(*id);
@@ -50,7 +51,7 @@ impl Origin {
     }
 
     /// By id, and on v1 by slug.
-    fn find_project(&self, id: &str, only_id: bool) -> Option<u64> {
+    pub(super) fn find_project(&self, id: &str, only_id: bool) -> Option<u64> {
         let number = id.parse::<u64>().ok();
         if only_id && number.is_none() {
             return None;
@@ -58,10 +59,11 @@ impl Origin {
         let writes = lock(&self.writes);
         let written = number.filter(|id| writes.projects.contains_key(id));
         let by_slug = writes.projects.iter().find(|(_, project)| project["slug"] == id).map(|(id, _)| *id);
-        written.or(by_slug).or_else(|| World::find_project(id))
+        let synthetic = || World::find_project(id).filter(|id| !writes.deleted_projects.contains(id));
+        written.or(by_slug).or_else(synthetic)
     }
 
-    fn project(&self, id: u64) -> Value {
+    pub(super) fn project(&self, id: u64) -> Value {
         lock(&self.writes).projects.get(&id).cloned().unwrap_or_else(|| self.world.project(id))
     }
 
@@ -131,23 +133,5 @@ impl Origin {
             }),
         );
         Reply::json(project)
-    }
-
-    pub(super) fn add_to_project(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
-        let user = call.required()?;
-        let given = super::writes::body(call, "project_observation")?;
-        let observation = given.get("observation_id").and_then(|id| self.named(id));
-        let project = given.get("project_id").map(ToString::to_string).unwrap_or_default();
-        let project = self.find_project(project.trim_matches('"'), false);
-        let (Some(observation), Some(project)) = (observation, project) else {
-            return Err(Refusal::rails(422, json!({ "errors": ["Observation or project does not exist"] })));
-        };
-        let id = lock(&self.writes).next_id();
-        let (at, utc) = (text(unix_seconds(call.now)), micros_text(call.now));
-        Ok(Reply::json(json!({
-            "id": id, "project_id": project, "observation_id": observation.id, "created_at": at, "updated_at": at,
-            "curator_identification_id": null, "tracking_code": null, "user_id": user, "uuid": self.world.dice("link", id).uuid(),
-            "created_at_utc": utc, "updated_at_utc": utc,
-        })))
     }
 }

@@ -139,6 +139,8 @@ impl Refusal {
                 let code = status.to_string();
                 json!({ "status": code, "errors": [{ "errorCode": code, "message": original.to_string(), "from": "externalAPI" }] })
             }
+            // Outside the versions it is Rails itself that speaks.
+            (Version::Other, Message::Rails(original)) => original,
             (_, Message::Own(message)) => json!({ "error": message, "status": status }),
             (_, Message::Rails(original)) => json!({ "error": { "original": original }, "status": status }),
         };

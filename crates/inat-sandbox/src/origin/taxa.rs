@@ -64,9 +64,12 @@ impl Origin {
         Ok(Reply::page(terms.len(), paging, terms))
     }
 
-    pub(super) fn terms_for_taxon(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+    /// v1 takes the taxon from the query, v2 from the path.
+    pub(super) fn terms_for_taxon(&self, call: &Call<'_>, in_path: Option<&str>) -> Result<Reply, Refusal> {
         let paging = call.paging(30, 200)?;
-        let id = call.get("taxon_id").ok_or_else(|| Refusal::new(422, "Missing required parameter: taxon_id"))?;
+        let id = in_path
+            .or_else(|| call.get("taxon_id"))
+            .ok_or_else(|| Refusal::new(422, "Missing required parameter: taxon_id"))?;
         let taxon =
             id.parse().ok().and_then(|id| self.world.taxa.get(id)).ok_or_else(|| Refusal::unknown("taxon_id", id))?;
         let terms = controlled_terms(Some(&taxon.ancestors));

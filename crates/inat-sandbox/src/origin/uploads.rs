@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::unix_seconds,
-    data::{Media, extend, micros_text, text},
+    data::{Media, Observation, extend, micros_text, text},
     shared::lock,
 };
 
@@ -74,17 +74,9 @@ impl Origin {
             return Err(Refusal::new(403, "You don't have permission to do that"));
         }
         let (link, id, uuid) = self.link(kind, field("uuid"));
-        if let Some(mut one) = observation.clone() {
+        if let Some(one) = &observation {
             let media = Media { id: link, file: id, uuid: uuid.clone() };
-            writes::with_given(&mut one, |given| {
-                let list = if kind == Kind::Sound { &mut given.sounds } else { &mut given.photos };
-                if !list.iter().any(|known| known.uuid == media.uuid) {
-                    list.push(media);
-                }
-            });
-            writes::grade(&mut one);
-            one.updated = unix_seconds(call.now).max(one.updated + 1);
-            self.keep(one);
+            self.amend(one.id, call.now, |one| attach(one, kind, media));
         }
         let observation_id = observation.map(|one| one.id);
         lock(&self.writes).uploads.push(Upload {
@@ -171,6 +163,16 @@ impl Origin {
             "type": "LocalPhoto",
         })
     }
+}
+
+fn attach(one: &mut Observation, kind: Kind, media: Media) {
+    writes::with_given(one, |given| {
+        let list = if kind == Kind::Sound { &mut given.sounds } else { &mut given.photos };
+        if !list.iter().any(|known| known.uuid == media.uuid) {
+            list.push(media);
+        }
+    });
+    writes::grade(one);
 }
 
 fn value(parts: &[Part], name: &str) -> Option<String> {

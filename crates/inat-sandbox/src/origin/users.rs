@@ -1,11 +1,16 @@
 //! People.
 
+use serde_json::Value;
+
 use super::{
     Origin,
     call::Call,
     reply::{Refusal, Reply},
 };
-use crate::data::USERS;
+use crate::{
+    data::{USERS, World},
+    shared::lock,
+};
 
 impl Origin {
     pub(super) fn me(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -31,6 +36,32 @@ impl Origin {
             }
             None => Err(Refusal::new(404, "Not Found")),
         }
+    }
+
+    /// The projects somebody was in from the start, or joined.
+    pub(super) fn projects_of(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
+        let paging = call.paging(30, 300)?;
+        let user = self.world.find_user(id).or_else(|| call.viewer().filter(|me| me.to_string() == id));
+        let user = user.ok_or_else(|| Refusal::new(404, "Not Found"))?;
+        let joined: Vec<u64> =
+            lock(&self.writes).members.keys().filter(|(_, who)| *who == user).map(|(project, _)| *project).collect();
+        let found: Vec<Value> = World::project_ids()
+            .map(|id| (id, self.project(id)))
+            .filter(|(id, project)| {
+                joined.contains(id) || project["user_ids"].as_array().is_some_and(|ids| ids.contains(&user.into()))
+            })
+            .map(|(_, project)| call.select("id", project))
+            .collect();
+        Ok(Reply::page(found.len(), paging, paging.slice(&found).to_vec()))
+    }
+
+    /// Settings of one's own are taken and forgotten.
+    pub(super) fn update_user(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
+        let user = call.required()?;
+        if user.to_string() != id {
+            return Err(Refusal::new(403, "You don't have permission to do that"));
+        }
+        Ok(Reply::json(self.world.user(user)))
     }
 
     pub(super) fn users_autocomplete(&self, call: &Call<'_>) -> Result<Reply, Refusal> {

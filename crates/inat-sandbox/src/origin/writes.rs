@@ -1,7 +1,7 @@
 //! Writing observations. What was written stands over the synthetic data and is seen by every later read.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::SystemTime,
 };
@@ -33,6 +33,14 @@ pub(crate) struct Writes {
     pub(super) by_uuid: HashMap<String, u64>,
     pub(super) media: HashMap<(Kind, String), (u64, u64)>,
     pub(super) projects: BTreeMap<u64, Value>,
+    pub(super) deleted_projects: BTreeSet<u64>,
+    /// Who joined which project, and when.
+    pub(super) members: BTreeMap<(u64, u64), i64>,
+    /// By follower, kind and id of what is followed.
+    pub(super) subscriptions: BTreeMap<(u64, String, u64), Value>,
+    pub(super) messages: BTreeMap<u64, Value>,
+    /// The observation a comment, identification or the like is about, by the id and the UUID of the record.
+    pub(super) said: HashMap<String, u64>,
     pub(super) uploads: Vec<Upload>,
     pub(super) created: usize,
     last_id: u64,
@@ -53,7 +61,7 @@ impl Origin {
         check(call, &given)?;
         let uuid = given.get("uuid").and_then(Value::as_str).map(str::to_owned);
         if let Some(known) = uuid.as_deref().and_then(|uuid| self.find_uuid(uuid)) {
-            return self.change(call, user, known, &given);
+            return self.change(call, user, &known, &given);
         }
         let at = unix_seconds(call.now);
         let one = {
@@ -81,7 +89,7 @@ impl Origin {
         let one = self.named(&json!(id)).ok_or_else(|| Refusal::new(404, "Not Found"))?;
         let given = body(call, "observation")?;
         check(call, &given)?;
-        self.change(call, user, one, &given)
+        self.change(call, user, &one, &given)
     }
 
     pub(super) fn delete_own_observation(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
@@ -96,34 +104,50 @@ impl Origin {
         &self,
         call: &Call<'_>,
         user: u64,
-        mut one: Observation,
+        one: &Observation,
         given: &Map<String, Value>,
     ) -> Result<Reply, Refusal> {
-        owned(&one, user)?;
+        owned(one, user)?;
         // The trap of the real server: `ignore_photos` false takes away the photos that are not sent along.
         let unignored =
             [given.get("ignore_photos"), outer(call).get("ignore_photos")].into_iter().flatten().any(|value| {
                 *value == json!(false) || *value == json!(0) || *value == json!("0") || *value == json!("false")
             });
-        if unignored {
-            let mut kept = one.given.as_deref().cloned().unwrap_or_default();
-            kept.photos.clear();
-            kept.ignore_synthetic_media = true;
-            one.given = Some(Arc::new(kept));
-        }
-        apply(&self.world, &mut one, given);
-        one.updated = unix_seconds(call.now).max(one.updated + 1);
-        self.keep(one.clone());
+        let changed = self.amend(one.id, call.now, |one| {
+            if unignored {
+                with_given(one, |kept| {
+                    kept.photos.clear();
+                    kept.ignore_synthetic_media = true;
+                });
+            }
+            apply(&self.world, one, given);
+        });
+        let one = changed.map(|((), one)| one).ok_or_else(|| Refusal::new(404, "Not Found"))?;
         Ok(self.written(call, &one))
+    }
+
+    /// Changes an observation under one lock, so that of two changes at once neither is lost, and gives it as it is now. `None` where it
+    /// is gone.
+    pub(super) fn amend<T>(
+        &self,
+        id: u64,
+        now: SystemTime,
+        change: impl FnOnce(&mut Observation) -> T,
+    ) -> Option<(T, Observation)> {
+        let mut writes = lock(&self.writes);
+        if writes.deleted.contains_key(&id) {
+            return None;
+        }
+        let mut one = writes.changed.get(&id).cloned().or_else(|| self.world.find_observation(id))?;
+        let outcome = change(&mut one);
+        one.updated = unix_seconds(now).max(one.updated + 1);
+        writes.changed.insert(id, one.clone());
+        Some((outcome, one))
     }
 
     fn written(&self, call: &Call<'_>, one: &Observation) -> Reply {
         let record = self.shown_as(call, one);
         if call.is_v2() { Reply::page(1, Paging { page: 1, per_page: 1 }, vec![record]) } else { Reply::json(record) }
-    }
-
-    pub(super) fn keep(&self, one: Observation) {
-        lock(&self.writes).changed.insert(one.id, one);
     }
 
     fn remove(&self, one: &Observation, now: SystemTime) {
@@ -134,13 +158,8 @@ impl Origin {
     }
 
     pub(crate) fn touch(&self, id: u64, description: &str, now: SystemTime) -> bool {
-        let Some(mut one) = self.find(id) else { return false };
-        let mut given = one.given.as_deref().cloned().unwrap_or_default();
-        given.description = Some(description.to_owned());
-        one.given = Some(Arc::new(given));
-        one.updated = unix_seconds(now).max(one.updated + 1);
-        self.keep(one);
-        true
+        let change = |one: &mut Observation| with_given(one, |given| given.description = Some(description.to_owned()));
+        self.amend(id, now, change).is_some()
     }
 
     pub(crate) fn delete(&self, id: u64, now: SystemTime) -> bool {
@@ -154,12 +173,12 @@ impl Origin {
     }
 
     pub(crate) fn add(&self, user: u64, taxon: u64, now: SystemTime) -> u64 {
-        let id = lock(&self.writes).next_id();
+        let mut writes = lock(&self.writes);
+        let id = writes.next_id();
         let mut one = blank(id, user, unix_seconds(now));
         one.taxon = self.world.taxa.get(taxon).map(|taxon| taxon.id);
-        let uuid = one.uuid(&self.world);
-        lock(&self.writes).by_uuid.insert(uuid, id);
-        self.keep(one);
+        writes.by_uuid.insert(one.uuid(&self.world), id);
+        writes.changed.insert(id, one);
         id
     }
 }
@@ -282,7 +301,8 @@ fn number_of(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn outer(call: &Call<'_>) -> Map<String, Value> {
+/// What a request says beside the record: its query, and the top level of its body.
+pub(super) fn outer(call: &Call<'_>) -> Map<String, Value> {
     let mut out: Map<String, Value> = call.params.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     if let Ok(Value::Object(body)) = serde_json::from_slice(&call.seen.body) {
         out.extend(body);

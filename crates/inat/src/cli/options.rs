@@ -86,16 +86,18 @@ pub(crate) struct Pace {
     #[arg(long, value_name = "N", env = "INAT_RETRIES", default_value = "5")]
     pub(crate) retries: u32,
     /// Seconds the waits between tries grow from: 0.5 gives 0, 1, 2, 4, 8 s, and a little at random
-    #[arg(long, value_name = "SECONDS", env = "INAT_BACKOFF", default_value = "0.5", hide_short_help = true)]
+    #[arg(long, value_name = "SECONDS", env = "INAT_BACKOFF", default_value = "0.5", value_parser = values::seconds,
+        hide_short_help = true)]
     pub(crate) backoff: f64,
     /// The longest silence of the server; connecting has 5 s. `none` turns every time limit off
-    #[arg(long, value_name = "TIME", env = "INAT_TIMEOUT", default_value = "20s")]
+    #[arg(long, value_name = "TIME", env = "INAT_TIMEOUT", default_value = "20s", value_parser = values::patience)]
     pub(crate) timeout: Within,
     /// The same for post, put and patch, connecting included; `none` for no limit
-    #[arg(long, value_name = "TIME", env = "INAT_WRITE_TIMEOUT", default_value = "60s", hide_short_help = true)]
+    #[arg(long, value_name = "TIME", env = "INAT_WRITE_TIMEOUT", default_value = "60s", value_parser = values::patience,
+        hide_short_help = true)]
     pub(crate) write_timeout: Within,
     /// A bound on everything together: waiting, sending, trying again
-    #[arg(long, value_name = "TIME", env = "INAT_DEADLINE", default_value = "none")]
+    #[arg(long, value_name = "TIME", env = "INAT_DEADLINE", default_value = "none", value_parser = values::patience)]
     pub(crate) deadline: Within,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct RequestArgs {
     pub(crate) items: Vec<String>,
 
     /// Ask for these records: `1,2,3`, or `-` to read them from standard input
-    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Request")]
+    #[arg(long, value_name = "LIST", env = "INAT_IDS", value_delimiter = ',', help_heading = "Request")]
     pub(crate) ids: Vec<String>,
     /// Let ids be other than whole numbers: UUIDs, names
     #[arg(long, env = "INAT_ALLOW_STR_IDS", value_parser = values::flag(), help_heading = "Request")]
@@ -36,10 +36,10 @@ pub(crate) struct RequestArgs {
     #[arg(long, env = "INAT_FORM", value_parser = values::flag(), help_heading = "Request")]
     pub(crate) form: bool,
     /// Send the bytes of this file as they are (`-` for standard input), as JSON unless a Content-Type item says otherwise
-    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    #[arg(long, value_name = "FILE", env = "INAT_BODY", help_heading = "Request")]
     pub(crate) body: Option<PathBuf>,
     /// Read the access token from standard input; else it is taken from INAT_TOKEN
-    #[arg(long, visible_alias = "token-stdin", help_heading = "Request")]
+    #[arg(long, visible_alias = "token-stdin", env = "INAT_WITH_TOKEN", value_parser = values::flag(), help_heading = "Request")]
     pub(crate) with_token: bool,
     /// Sending this twice does no harm (it carries its own uuid): a post may be tried again
     #[arg(long, env = "INAT_IDEMPOTENT", value_parser = values::flag(), help_heading = "Request")]
@@ -49,7 +49,7 @@ pub(crate) struct RequestArgs {
     pub(crate) follow: bool,
 
     /// Write the body to a file, which appears when it is complete
-    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    #[arg(short, long, value_name = "FILE", env = "INAT_OUTPUT", help_heading = "Answer")]
     pub(crate) output: Option<PathBuf>,
     /// Hand the body on as it arrives, unchecked
     #[arg(long, env = "INAT_STREAM", value_parser = values::flag(), help_heading = "Answer")]

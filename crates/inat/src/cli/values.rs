@@ -64,6 +64,20 @@ impl FromStr for Within {
     }
 }
 
+/// A bound on time within which something can happen.
+pub(crate) fn patience(text: &str) -> Result<Within, String> {
+    match text.parse()? {
+        Within(Some(Duration::ZERO)) => Err("in no time nothing can be done; write `none` for no bound".to_owned()),
+        within => Ok(within),
+    }
+}
+
+/// A number of seconds to reckon with.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.trim().parse::<f64>().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "write seconds like `0.5`, from 0 to 86400".to_owned())
+}
+
 /// How long answers are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
@@ -181,6 +195,11 @@ mod tests {
         }
         assert_eq!("none".parse(), Ok(Within(None)));
         assert_eq!("1m".parse(), Ok(Within(Some(Duration::from_secs(60)))));
+        assert_eq!(patience("1m"), "1m".parse());
+        assert!(patience("0").is_err() && patience("0ms").is_err() && "0".parse::<Within>().is_ok());
+        for (text, expected) in [("0.5", Some(0.5)), ("0", Some(0.0)), ("-1", None), ("nan", None), ("1e300", None)] {
+            assert_eq!(seconds(text).ok(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `get`, `post` and their sisters: one request, its answer, and a line about where it came from.
 
+use std::env::VarError;
 use std::io::Read;
 use std::path::Path;
 
@@ -96,6 +97,13 @@ fn token(args: &RequestArgs) -> Result<Option<Token>, Failure> {
     /// Longer than any token.
     const LONGEST: u64 = 64 << 10;
     if !args.with_token {
+        // One that cannot be read must not quietly become none: the server would answer as to a stranger.
+        if std::env::var("INAT_TOKEN").is_err_and(|problem| problem != VarError::NotPresent) {
+            return Err(Failure::usage(
+                "INAT_TOKEN has characters that no token has",
+                Some("copy it anew from https://www.inaturalist.org/users/api_token"),
+            ));
+        }
         return Ok(Token::from_env("INAT_TOKEN"));
     }
     let mut text = String::new();
@@ -159,13 +167,10 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn prepare(&self, request: Request, wish: Option<Wish>) -> Result<Prepared, Failure> {
-        let method = request.method.clone();
-        let name =
-            |error: Error| Failure::Session { error: Box::new(error), method: Some(method.clone()), similar: None };
-        let mut prepared = self.session.prepare(&request).map_err(name)?;
+        let mut prepared = self.session.prepare(&request)?;
         // A rehearsal must not mark a version as used.
         if wish == Some(Wish::Newest) && prepared.method.is_safe() && !is_rehearsal(&prepared) {
-            prepared = self.session.newest(request).and_then(|request| self.session.prepare(&request)).map_err(name)?;
+            prepared = self.session.newest(request).and_then(|request| self.session.prepare(&request))?;
         }
         Ok(prepared)
     }
@@ -237,7 +242,7 @@ impl Asked<'_> {
                 return problem;
             }
         }
-        Failure::Session { error: Box::new(error), method: Some(prepared.method.to_string()), similar }
+        Failure::Session { error: Box::new(error), similar }
     }
 
     /// Whether answers of the same path, with other parameters, are cached.

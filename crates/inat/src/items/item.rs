@@ -86,9 +86,21 @@ fn upload(name: String, source: &str, word: &str) -> Result<Item, BadItem> {
         "" => return Err(BadItem::new(format!("`{}` names no file", shown(word)), "write name@FILE")),
         "-" => Upload::reader("stdin", std::io::stdin().lock()),
         url if url.starts_with("http://") || url.starts_with("https://") => Upload::url(url),
+        path if is_pipe(path) => {
+            Upload::reader(file_name(path), std::fs::File::open(path).map_err(|problem| unreadable(path, &problem))?)
+        }
         path => Upload::path(path),
     };
     Ok(Item::Upload(if name.is_empty() { upload } else { upload.field(name) }))
+}
+
+/// Something that has to be read to its end to know how much it is: a pipe, as shells make them for `<(…)`.
+fn is_pipe(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+}
+
+fn file_name(path: &str) -> String {
+    Path::new(path).file_name().map_or_else(|| "file".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// More than this is no value of a field.
@@ -97,15 +109,16 @@ const LARGEST: u64 = 32 << 20;
 fn text_file(path: &str) -> Result<String, BadItem> {
     use std::io::Read;
 
-    let unreadable = |problem: String| BadItem::new(format!("`{path}` cannot be read: {problem}"), "name a text file");
-    let path = Path::new(path);
-    let file = std::fs::File::open(path).map_err(|problem| unreadable(problem.to_string()))?;
     let mut text = String::new();
-    let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(|problem| unreadable(problem.to_string()))?;
-    if read as u64 > LARGEST {
-        return Err(unreadable("it is larger than 32 MiB".to_owned()));
+    let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+    match read.map_err(|problem| unreadable(path, &problem))? {
+        read if read as u64 > LARGEST => Err(unreadable(path, &"it is larger than 32 MiB")),
+        _ => Ok(text),
     }
-    Ok(text)
+}
+
+fn unreadable(path: &str, problem: &dyn std::fmt::Display) -> BadItem {
+    BadItem::new(format!("`{path}` cannot be read: {problem}"), "name a file that is there, and may be read")
 }
 
 /// A word as it may be shown: only its start, and nothing after the separator, for it may be a secret.
@@ -153,6 +166,20 @@ mod tests {
             let bad = parse(word).unwrap_err();
             assert!(!bad.hint.is_empty() && !bad.what.contains("T0P"), "{word}: {}", bad.what);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_read_to_its_end() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"jpeg").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        let Ok(Item::Upload(upload)) = parse(&format!("photo@{path}")) else { panic!("{path}") };
+        assert!(
+            matches!(&upload.source, inat_session::UploadSource::Bytes(bytes) if &bytes[..] == b"jpeg"),
+            "{upload:?}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Errors: what, where on the path, how often, how long, and what to do next.
 
 use std::fmt::Write as _;
+use std::io;
 
 use inat_session::{Error, Fault, Kind};
 
@@ -14,9 +15,9 @@ pub(crate) fn tell(screen: Screen, failure: &Failure) {
             screen.tell("error: ", what);
             hint_line(screen, hint.as_deref());
         }
-        Failure::Session { error, method, similar } => {
+        Failure::Session { error, similar } => {
             screen.tell("error: ", &what(error));
-            screen.tell("", &place(error, method.as_deref()));
+            screen.tell("", &place(error));
             hint_line(screen, hint(error, similar.as_ref()).as_deref());
         }
         Failure::Broken(fault) => {
@@ -27,7 +28,10 @@ pub(crate) fn tell(screen: Screen, failure: &Failure) {
             screen.tell("error: ", &error.to_string());
             hint_line(screen, error.hint());
         }
-        Failure::Files { what, error } => screen.tell("error: ", &format!("{what}: {error}")),
+        Failure::Files { what, error } => {
+            screen.tell("error: ", &format!("{what}: {error}"));
+            hint_line(screen, Some(file_hint(error)));
+        }
         Failure::Empty => screen.say("nothing matched"),
     }
 }
@@ -35,6 +39,19 @@ pub(crate) fn tell(screen: Screen, failure: &Failure) {
 fn hint_line(screen: Screen, hint: Option<&str>) {
     if let Some(hint) = hint {
         screen.tell("hint: ", hint);
+    }
+}
+
+/// What may help where a file, a folder or an address is in the way.
+fn file_hint(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
+    match error.kind() {
+        NotFound => "name a file in a folder that is there",
+        PermissionDenied => "check who may read and write there, or name another place",
+        StorageFull | QuotaExceeded => "make room, or write elsewhere",
+        AddrInUse => "something listens there already: end it, or take another address (--listen)",
+        AddrNotAvailable => "this machine has no such address: take another (--listen)",
+        _ => "check that it is there, and that it can be read and written",
     }
 }
 
@@ -46,16 +63,25 @@ fn what(error: &Error) -> String {
 }
 
 /// `  at lookup, GET https://api.inaturalist.org/v1/taxa, after 3 tries and 2 s`
-fn place(error: &Error, method: Option<&str>) -> String {
+fn place(error: &Error) -> String {
     let mut text = format!("  at {}", error.stage());
     if let Some(url) = error.url() {
-        let _ = write!(text, ", {} {url}", method.unwrap_or("request"));
+        let _ = write!(text, ", {} {}", error.method(), shortened(url));
     }
     if error.attempts() > 0 {
         let tries = if error.attempts() == 1 { "try" } else { "tries" };
         let _ = write!(text, ", after {} {tries} and {}", error.attempts(), span(error.elapsed()));
     }
     text
+}
+
+/// A URL may be as long as a book, and whoever wrote it knows it.
+fn shortened(url: &str) -> String {
+    const LONGEST: usize = 300;
+    match url.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &url[..end]),
+        None => url.to_owned(),
+    }
 }
 
 /// The library's advice, with what it names called as it is called here.
@@ -73,7 +99,7 @@ fn hint(error: &Error, similar: Option<&Similar>) -> Option<String> {
             "sign in: put a token from https://www.inaturalist.org/users/api_token into INAT_TOKEN; it lasts a day"
         }
         Kind::Limited { .. } => {
-            "wait until then, or allow a longer wait (--max-wait); `inat budget` shows what is left"
+            "wait until then, or allow a longer wait (--max-wait, --deadline); `inat budget` shows what is left"
         }
         Kind::Budget(_) => "check the budget's file and folder, or name another (--budget-file)",
         Kind::Deadline(_) => "allow more time (--deadline)",
@@ -86,7 +112,42 @@ fn hint(error: &Error, similar: Option<&Similar>) -> Option<String> {
             "ask again later, ask for less at a time, or allow more time (--timeout)"
         }
         Kind::Redirect(_) => "see where it leads without --follow",
-        _ => return error.hint().map(str::to_owned),
+        Kind::Config(_) => {
+            "correct the option, or the variable named like it; `inat config list` shows where each comes from"
+        }
+        _ => return error.hint().map(in_options),
     };
     Some(text.to_owned())
+}
+
+/// Advice for programs, in the words of the command line.
+fn in_options(advice: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("`allow_str_ids`", "--allow-str-ids"),
+        ("set a base such as", "give one with --base-url, such as"),
+        ("set `Authorization` yourself", "give it an Authorization item"),
+        ("read it with `chunk` or `read`", "write it to a file with -o FILE"),
+        ("for a file on disk, use `Upload::path`", "write name@FILE, or name@https://…"),
+    ];
+    WORDS.iter().fold(advice.to_owned(), |advice, (library, command)| advice.replace(library, command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_urls_are_cut() {
+        assert_eq!(shortened("https://h.org/ö"), "https://h.org/ö");
+        assert_eq!(shortened(&"ö".repeat(90_000)).chars().count(), 301);
+    }
+
+    #[test]
+    fn advice_names_options() {
+        assert_eq!(
+            in_options("give numbers, or allow UUIDs with `allow_str_ids`"),
+            "give numbers, or allow UUIDs with --allow-str-ids"
+        );
+        assert_eq!(in_options("ask again later"), "ask again later");
+    }
 }

@@ -28,7 +28,15 @@ impl Sink {
         match path {
             None => Ok(Self::stdout()),
             Some(path) if path.as_os_str() == "-" => Ok(Self::stdout()),
-            Some(path) => open(path).map_err(|error| Failure::files(path.display().to_string(), error)),
+            Some(path) => open(path).map_err(|error| {
+                // The kind only: the rest names the temporary file, which nobody asked for.
+                let why = match error.kind() {
+                    io::ErrorKind::NotFound => "its folder is not there".to_owned(),
+                    kind => kind.to_string(),
+                };
+                let what = format!("{} cannot be written: {why}", path.display());
+                Failure::usage(what, Some("name a file in a folder that is there and may be written to"))
+            }),
         }
     }
 

@@ -25,7 +25,10 @@ pub(crate) fn line(response: &Response, budget: &[BucketReport]) -> String {
     if response.status().is_redirection() && response.header("location").is_some() {
         parts.push("--follow goes where it leads".to_owned());
     }
-    parts.extend(left(host, budget));
+    if is_page(response) {
+        parts.push("a page for people, not data".to_owned());
+    }
+    parts.extend(left(&authority(response.url()), budget));
     parts.join(" · ")
 }
 
@@ -106,6 +109,19 @@ pub(crate) fn named(host: &str) -> String {
         host if host == "inaturalist.org" || host.ends_with(".inaturalist.org") => "iNaturalist".to_owned(),
         host => host.to_owned(),
     }
+}
+
+/// Whether the API answered with HTML: a login or an error page of something in between, under a status that says all is well.
+fn is_page(response: &Response) -> bool {
+    let api = matches!(response.url().path_segments().and_then(|mut parts| parts.next()), Some("v1" | "v2"));
+    let kind = response.header("content-type").unwrap_or_default();
+    api && kind.trim_start().to_ascii_lowercase().starts_with("text/html")
+}
+
+/// Host and port, as buckets are named.
+fn authority(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// How much of the longest window is left in the bucket of this host.

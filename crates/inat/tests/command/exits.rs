@@ -30,6 +30,8 @@ fn each_ending_has_its_code() {
         (2, &["get", "taxa", "--rate", "50"]),
         (2, &["get", "taxa", "--per-second", "-1"]),
         (2, &["get", "taxa", "--per-second", "nan"]),
+        (2, &["get", "taxa", "--timeout", "0"]),
+        (2, &["get", "taxa", "--backoff", "-1"]),
         (2, &["get", "taxa", "--sandbox", "--base-url", "http://127.0.0.1:1/"]),
         (2, &["post", "observation_photos", "@/no/such/photo.jpg"]),
         (3, &["get", "taxa", "--offline"]),
@@ -52,6 +54,8 @@ fn each_ending_has_its_code() {
         assert_eq!(run.status.code(), Some(*code), "{words:?}: {text}");
         if !matches!(code, 0 | 11) {
             assert!(text.contains("error:"), "{words:?}: {text}");
+            // What clap says of the command line ends in advice of its own.
+            assert!(text.contains("hint: ") || text.contains("--help"), "no advice for {words:?}: {text}");
         }
     }
 }

@@ -24,7 +24,12 @@ fn a_file_is_complete_or_not_there() {
         assert_eq!(fs::read(&path).unwrap(), first, "{words:?}");
     }
     assert!(!home.names().iter().any(|name| name.ends_with(".part")), "{:?}", home.names());
-    assert_eq!(home.at(&sandbox, &["get", "taxa", "-o", "no/such/folder.json"]).code, 1);
+    let asked = sandbox.log().len();
+    for elsewhere in ["no/such/folder.json", "."] {
+        let run = home.at(&sandbox, &["get", "taxa", "-o", elsewhere, "--force-refresh"]);
+        assert!(run.code == 2 && run.err.contains("hint: ") && !run.err.contains(".part"), "{run:?}");
+    }
+    assert_eq!(sandbox.log().len(), asked, "nothing was asked for that could not be kept");
 }
 
 #[test]

@@ -6,6 +6,17 @@ use crate::home::{Home, finish};
 
 const SECRET: &str = "T0P5ECRET";
 
+#[cfg(unix)]
+#[test]
+fn a_token_that_cannot_be_read_is_not_taken_for_none() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let home = Home::new();
+    let token = std::ffi::OsString::from_vec(vec![b'a', 0xff]);
+    let run = finish(home.command(&["--sandbox", "get", "taxa"]).env("INAT_TOKEN", token));
+    assert!(run.code == 2 && run.out.is_empty() && run.err.contains("INAT_TOKEN"), "{run:?}");
+}
+
 #[test]
 fn secrets_are_shown_and_kept_nowhere() {
     let home = Home::new();

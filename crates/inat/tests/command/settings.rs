@@ -26,6 +26,25 @@ fn flag_over_variable_over_default() {
 }
 
 #[test]
+fn a_variable_set_to_nothing_is_not_set() {
+    let home = Home::new();
+    let whole = finish(&mut home.command(&["config", "list", "--json"])).ok().json();
+    for setting in whole.as_array().unwrap() {
+        let name = setting["name"].as_str().unwrap().replace('-', "_").to_uppercase();
+        let variable = if name == "BASE_URL" { "INAT_API_URL".to_owned() } else { format!("INAT_{name}") };
+        for words in [&["config", "list", "--json"][..], &["get", "taxa", "-n"]] {
+            let run = finish(home.command(words).env(&variable, ""));
+            assert_eq!(run.code, 0, "{variable}: {run:?}");
+            if words[0] == "config" {
+                assert_eq!(run.json(), whole, "{variable}");
+            }
+        }
+    }
+    let run = finish(home.command(&["serve", "--help"]).env("INAT_SERVE_LISTEN", "").env("INAT_SERVE_DRAIN", ""));
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
 fn options_stand_before_or_after_the_command() {
     let home = Home::new();
     for words in [
