@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::Clock;
@@ -179,9 +180,14 @@ impl Database {
         if self.seen_at.get().is_some_and(|seen| moment.contains(&now.saturating_sub(seen))) {
             return true;
         }
-        let same = self.identity.is_some() && self.identity == identity(path);
+        let same = self.bears(path);
         self.seen_at.set(same.then_some(now));
         same
+    }
+
+    /// Whether the file of this name is the one that is open.
+    pub(super) fn bears(&self, path: &Path) -> bool {
+        self.identity.is_some() && self.identity == identity(path)
     }
 
     /// The name no other file has.
@@ -232,6 +238,10 @@ impl Fault {
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, reason) = (path.to_owned(), error.to_string());
         let code = match error {
+            // The file that processes share in memory could not grow: the only reason there is.
+            rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == SQLITE_IOERR_SHMSIZE => {
+                Some(ErrorCode::DiskFull)
+            }
             rusqlite::Error::SqliteFailure(failure, _) => Some(failure.code),
             // A row that is missing or of the wrong type is damage too.
             rusqlite::Error::QueryReturnedNoRows
@@ -254,5 +264,21 @@ impl Fault {
             }
             _ => Self::Final(LedgerError::Database { path, reason }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a disk is full before the first write, the shared memory beside the file is what fails.
+    #[test]
+    fn shared_memory_that_cannot_grow_is_a_full_disk() {
+        let path = Path::new("ratelimit.db");
+        let fault = |code| Fault::sqlite(path, &rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        for code in [SQLITE_IOERR_SHMSIZE, rusqlite::ffi::SQLITE_FULL] {
+            assert!(matches!(fault(code), Fault::Final(LedgerError::Full { .. })), "{code}");
+        }
+        assert!(matches!(fault(rusqlite::ffi::SQLITE_IOERR_READ), Fault::Final(LedgerError::Io { .. })));
     }
 }

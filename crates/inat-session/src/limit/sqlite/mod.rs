@@ -33,7 +33,7 @@ use self::file::Database;
 use super::book::{self, Tape, span};
 use super::bytes::{self, ByteAsk, ByteSlot, ReservedBytes};
 use super::ledger::{Account, Ask, Confirmed, Ledger, LedgerError, Reserved, Slot};
-use super::lock;
+use super::lock::{self, Courtesy};
 use super::penalty::Penalty;
 use super::refresh;
 use crate::Clock;
@@ -51,6 +51,7 @@ pub struct SqliteLedger {
 #[derive(Debug, Default)]
 struct State {
     lock: Option<File>,
+    courtesy: Courtesy,
     database: Option<Database>,
     closed: bool,
 }

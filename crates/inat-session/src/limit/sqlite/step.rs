@@ -55,16 +55,13 @@ impl SqliteLedger {
         if at_once && state.database.is_none() {
             return Err(LedgerError::Busy); // Opening takes its time.
         }
-        let mut lost = None;
+        if !at_once {
+            state.courtesy.give_way(&self.clock);
+        }
         loop {
-            let step = self.locked(&mut state, &mut patience, lost.take().as_deref(), |database| {
-                self.transaction(database, Access::Write, &mut work)
-            });
-            match step {
+            match self.locked(&mut state, &mut patience, Access::Write, &mut work) {
                 Ok(done) => return Ok(done),
                 Err(Fault::Busy) if patience.pause() => {}
-                // Set aside once; a file that is damaged again at once is another trouble.
-                Err(Fault::Damaged(reason)) if patience.may_mend() => lost = Some(reason),
                 Err(fault) => return Err(self.failed(fault, at_once)),
             }
         }
@@ -90,9 +87,7 @@ impl SqliteLedger {
                 Some(database) if database.is_at(&self.path, &self.clock) => {
                     self.transaction(database, Access::Look, &mut work)
                 }
-                _ => self.locked(&mut state, &mut patience, None, |database| {
-                    self.transaction(database, Access::Look, &mut work)
-                }),
+                _ => self.locked(&mut state, &mut patience, Access::Look, &mut work),
             };
             match step {
                 Ok(done) => return Ok(Some(done)),
@@ -119,37 +114,49 @@ impl SqliteLedger {
         if state.closed { Err(LedgerError::Closed) } else { Ok(state) }
     }
 
-    /// Holds the lock file while `work` runs on the file that bears the name now. `damaged`: set that one aside first.
+    /// One step with the lock file held, on the file that bears the name now. Whoever comes to write sets a damaged one aside.
     fn locked<T>(
         &self,
         state: &mut State,
         patience: &mut Patience<'_>,
-        damaged: Option<&str>,
-        work: impl FnOnce(&Database) -> Result<T, Fault>,
+        access: Access,
+        work: &mut impl FnMut(&Step<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Fault> {
         // Whoever deletes the file may have deleted its lock and its folder too.
         let gone = state.database.as_ref().is_some_and(|database| !database.is_at(&self.path, &self.clock));
         if gone || state.lock.is_none() {
             state.lock = Some(file::open_lock(&self.path)?);
         }
-        let State { lock: Some(lock), database, .. } = state else { return Err(Fault::Busy) };
+        let State { lock: Some(lock), courtesy, database, .. } = state else { return Err(Fault::Busy) };
         let _held = hold(lock, patience)?;
-        if let Some(reason) = damaged {
-            *database = None;
-            file::set_aside(&self.path, reason)?;
-            *database = Some(Database::open(&self.path, &self.clock, true)?);
+        if patience.met_others() {
+            courtesy.met_others(&self.clock);
         }
-        match database {
-            Some(open) if open.is_at(&self.path, &self.clock) => work(open),
-            _ => {
-                let old = database.take();
-                let new = Database::open(&self.path, &self.clock, false)?;
-                if let Some(old) = old {
-                    self.carry(&old, &new)?;
+        let step = self.current(database).and_then(|open| self.transaction(open, access, &mut *work));
+        match (step, access) {
+            (Err(Fault::Damaged(reason)), Access::Write) => {
+                // Another process may have done so already: then this one had the old file open.
+                let replaced = database.take().is_some_and(|open| !open.bears(&self.path));
+                if !replaced {
+                    file::set_aside(&self.path, &reason)?;
                 }
-                work(database.insert(new))
+                let new = Database::open(&self.path, &self.clock, !replaced)?;
+                self.transaction(database.insert(new), access, work)
             }
+            (step, _) => step,
         }
+    }
+
+    /// The file that bears the name now. One that is open but was deleted is kept until its slots are in the new one.
+    fn current<'a>(&self, database: &'a mut Option<Database>) -> Result<&'a Database, Fault> {
+        if !database.as_ref().is_some_and(|open| open.is_at(&self.path, &self.clock)) {
+            let new = Database::open(&self.path, &self.clock, false)?;
+            if let Some(old) = &*database {
+                self.carry(old, &new)?;
+            }
+            *database = Some(new);
+        }
+        database.as_ref().ok_or(Fault::Busy)
     }
 
     fn carry(&self, old: &Database, new: &Database) -> Result<(), Fault> {

@@ -46,7 +46,7 @@ enum Newest {
     Ask,
 }
 
-impl<'a> Step<'a> {
+impl Step<'_> {
     /// A bucket, and the ledger's time.
     pub(super) fn bucket<'b>(&'b self, name: &'b str) -> Result<(SqlTape<'b>, i64)> {
         let read = |row: &Row<'_>| {
