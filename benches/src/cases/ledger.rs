@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::repeat::repeat;
 use crate::report::{Row, Target, micros};
 use crate::timing::{Timed, timed};
-use crate::{Effort, Fallible, child};
+use crate::{Effort, Fallible, child, usage};
 
 const PROCESSES: usize = 4;
 
@@ -31,9 +31,20 @@ pub fn run(effort: Effort) -> Fallible<Vec<Row>> {
     let file = folder.path().join("one.db");
     let taken = repeat(effort.repetitions, |_| {
         let ledger = SqliteLedger::at(&file, Clock::system());
-        Ok(rate(&ledger, effort.span * 2)?.per_second)
+        reserve_one(&ledger)?;
+        let (begun, before, mut done) = (Instant::now(), usage::own()?, 0_u32);
+        while begun.elapsed() < effort.span * 2 {
+            reserve_one(&ledger)?;
+            done += 1;
+        }
+        let used = usage::own()?.saturating_sub(before);
+        Ok((f64::from(done) / begun.elapsed().as_secs_f64(), used.as_secs_f64() * 1e6 / f64::from(done)))
     })?;
-    rows.push(Row::alone("reservations on file, one process", &taken, "/s", Target::AtLeast(40_000.0)));
+    let (rates, used): (Vec<f64>, Vec<f64>) = taken.into_iter().unzip();
+    rows.push(Row::alone("reservations on file, one process", &rates, "/s", Target::AtLeast(40_000.0)));
+    rows.push(against_a_bare_commit(effort, folder.path())?);
+    // Beside others on the same machine the better measure.
+    rows.push(Row::alone("processor time of one of them", &used, "µs", Target::None));
 
     let taken = repeat(effort.repetitions, |_| {
         let file = TempDir::new_in(folder.path())?;
@@ -54,6 +65,40 @@ pub fn run(effort: Effort) -> Fallible<Vec<Row>> {
         repeat(effort.repetitions, |_| Ok(rate(&MemoryLedger::new(Clock::system()), effort.span)?.per_second / 1e6))?;
     rows.push(Row::alone("reservations in memory", &taken, "million/s", Target::AtLeast(2.0)));
     Ok(rows)
+}
+
+/// The floor: a file of the same kind, one row appended in a transaction of its own, and nothing else.
+fn against_a_bare_commit(effort: Effort, folder: &Path) -> Fallible<Row> {
+    let bare = rusqlite::Connection::open(folder.join("bare.db"))?;
+    bare.execute_batch(
+        "PRAGMA page_size = 512; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2500;
+         CREATE TABLE slot (key INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;",
+    )?;
+    let run = |sql: &str, values: &[i64]| -> Fallible<usize> {
+        Ok(bare.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values))?)
+    };
+    let ledger = SqliteLedger::at(folder.join("beside.db"), Clock::system());
+    let mut key = 1_i64 << 40;
+    let taken = repeat(effort.repetitions, |_| {
+        let ours = 1e6 / rate(&ledger, effort.span)?.per_second;
+        let floor = timed(effort.span, |_| {
+            key += 1;
+            run("BEGIN IMMEDIATE", &[])?;
+            run("INSERT INTO slot (key, at) VALUES (?1, ?2)", &[key, 1_700_000_000_000_000 + key])?;
+            run("COMMIT", &[])?;
+            Ok(())
+        })?;
+        Ok((ours, 1e6 / floor.per_second))
+    })?;
+    let (ours, floor): (Vec<f64>, Vec<f64>) = taken.into_iter().unzip();
+    let ratios: Vec<f64> = ours.iter().zip(&floor).map(|(ours, floor)| ours / floor).collect();
+    Ok(Row::ratio(
+        "time of a reservation vs a bare SQLite commit of one row",
+        micros(&ours),
+        micros(&floor),
+        &ratios,
+        Target::None,
+    ))
 }
 
 fn with_a_past(effort: Effort, folder: &TempDir) -> Fallible<Vec<Row>> {

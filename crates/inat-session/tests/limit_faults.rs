@@ -86,6 +86,39 @@ fn damage_while_in_use() {
 }
 
 #[test]
+fn a_damaged_file_is_set_aside_by_one_process_only() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let open = || SqliteLedger::at(&file, clock.clone());
+    let (first, second) = (open(), open());
+    reserve(&first);
+    reserve(&second);
+    Connection::open(&file).unwrap().execute_batch("DROP TABLE slot").unwrap();
+    // So soon after its last look the second does not yet know that the file is another one.
+    clock.advance(Duration::from_micros(10));
+    let begun = reserve(&first);
+    let joined = reserve(&second);
+    assert!(begun.wait >= Duration::from_secs(60) && joined.wait >= Duration::from_secs(60));
+    assert_eq!([begun.seq, joined.seq, reserve(&first).seq], [0, 1, 2]);
+}
+
+#[test]
+fn slots_outlive_a_place_that_cannot_be_written_for_a_while() {
+    let (_folder, file) = folder();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    for _ in 0..5 {
+        assert_eq!(reserve(&ledger).wait, Duration::ZERO);
+    }
+    for side in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{side}", file.display())).unwrap();
+    }
+    fs::create_dir(&file).unwrap();
+    assert!(matches!(fails(&ledger), LedgerError::Io { .. }));
+    fs::remove_dir(&file).unwrap();
+    assert!(reserve(&ledger).wait >= Duration::from_secs(5));
+}
+
+#[test]
 fn deleted_while_in_use() {
     let (_folder, file) = folder();
     let clock = Clock::manual();

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use inat_sandbox::{Config, Sandbox};
-use inat_session::{Clock, Fault, HttpTransport, Outgoing, Sending, Transport};
+use inat_session::{Clock, Fault, HttpTransport, Outgoing, Sending, Timeouts, Transport};
 
 /// Sends to a sandbox in this process, and nowhere else.
 #[derive(Debug)]
@@ -67,6 +67,10 @@ impl Transport for InProcess {
             }
             Err(fault) => Box::pin(std::future::ready(Err(fault))),
         }
+    }
+
+    fn get_ready(&self, verify: bool, timeouts: Timeouts) {
+        self.http.get_ready(verify, timeouts);
     }
 }
 

@@ -1,30 +1,24 @@
 //! The async face: from a URL to a permit.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use url::Url;
 
 use super::bucket::{self, Bucket};
-use super::bytes::{ByteAsk, ReservedBytes};
-use super::desk::{Desk, off_thread, step};
+use super::desk::{Desk, step};
 use super::ledger::{Ask, Ledger, LedgerError, Reserved, Slot, Why};
 use super::limits::Limits;
 use super::memory::MemoryLedger;
-use super::penalty::{Penalty, Stop};
-use super::permit::{BytePermit, Outcome, Patience, Permit, Refusal, Reported, RetryAfter, Wait, WaitReason};
+use super::penalty::Stop;
+use super::permit::{Patience, Permit, Refusal, Wait, WaitReason};
 use super::rate::Window;
 use super::refresh;
 use super::report::{self, BucketReport};
 use super::turn::Turn;
 use crate::{Clock, Timestamp};
-
-/// After a refusal that names no time.
-const THROTTLED: Duration = Duration::from_secs(60);
-/// `Retry-After: 0` is not taken at its word: several requests in flight would halve the rate several times.
-const LEAST_STOP: Duration = Duration::from_secs(1);
 
 /// Hands out permits to send. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
@@ -34,7 +28,7 @@ pub struct Limiter(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
-    ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     /// For buckets without limits: the server's refusals are still obeyed, and no file is opened.
     aside: Arc<dyn Ledger>,
     desks: Mutex<HashMap<Bucket, Arc<Desk>>>,
@@ -93,31 +87,6 @@ impl Limiter {
         Ok(granted(reserved, self.0.clock.now())?.wait)
     }
 
-    /// Tells the budget what became of a request. A refusal stops the bucket for all processes, and slows it down.
-    pub async fn report(&self, url: &Url, outcome: Outcome) -> Result<Reported, Refusal> {
-        let desk = self.desk(url);
-        let Some(penalty) = self.penalty(&desk, outcome) else {
-            let share = if desk.slow.load(Ordering::Relaxed) {
-                let told = Arc::clone(&desk);
-                let share = off_thread(move || told.ledger.succeed(&told.name)).await?;
-                desk.slow.store(share < 1.0, Ordering::Relaxed);
-                share
-            } else {
-                1.0
-            };
-            return Ok(Reported { stopped_until: None, beyond_cap: false, rate_share: share });
-        };
-        let told = Arc::clone(&desk);
-        let (stopped, share) = off_thread(move || told.ledger.refuse(&told.name, &penalty)).await?;
-        desk.slow.store(share < 1.0, Ordering::Relaxed);
-        let named = matches!(penalty.stop, Stop::Told(_));
-        Ok(Reported {
-            stopped_until: (!stopped.is_zero()).then(|| self.0.clock.now().plus(stopped)),
-            beyond_cap: named && penalty.length > self.0.limits.retry_after_cap,
-            rate_share: share,
-        })
-    }
-
     /// Hands a permit back that was not used. `false` when others have reserved after it: then it stays used.
     pub async fn give_back(&self, url: &Url, permit: Permit) -> Result<bool, LedgerError> {
         let Some(slot) = permit.slot else { return Ok(false) };
@@ -150,54 +119,13 @@ impl Limiter {
         ledger.refresh_version(endpoint, refresh::HOLD)
     }
 
-    /// Reserves the bytes of a body from a media host, and sleeps until they fit. For other hosts it does nothing.
-    pub async fn reserve_bytes(
-        &self,
-        url: &Url,
-        expected: Option<u64>,
-        patience: Patience,
-        on_wait: &(dyn Fn(&Wait) + Send + Sync),
-    ) -> Result<BytePermit, Refusal> {
-        let clock = &self.0.clock;
-        let started = clock.monotonic();
-        let Some(bucket) = bucket::of_bytes(url, &self.0.limits) else {
-            return Ok(BytePermit { waited: Duration::ZERO, slot: None });
-        };
-        let until = self.latest(&patience, clock.now());
-        let (ledger, limits, name) = (Arc::clone(&self.0.ledger), self.0.limits.bytes, bucket.clone());
-        let max_wait = until.map(|until| until.since(clock.now()));
-        let reserved =
-            off_thread(move || ledger.reserve_bytes(&ByteAsk { bucket: &name, limits, expected, max_wait })).await?;
-        match reserved {
-            ReservedBytes::TooLong { wait } => Err(Refusal::TooLong { until: clock.now().plus(wait) }),
-            ReservedBytes::Slot(slot) => {
-                if !slot.wait.is_zero() {
-                    let until = clock.now().plus(slot.wait);
-                    on_wait(&Wait { until, why: WaitReason::Bytes });
-                    clock.sleep_until(until).await;
-                }
-                Ok(BytePermit { waited: clock.monotonic().saturating_sub(started), slot: Some((bucket, slot)) })
-            }
-        }
-    }
-
-    /// Replaces the bytes reserved by those that were read, however the transfer ended.
-    pub async fn settle_bytes(&self, permit: BytePermit, actual: u64) -> Result<(), LedgerError> {
-        let Some((bucket, slot)) = permit.slot else { return Ok(()) };
-        if slot.bytes == actual {
-            return Ok(());
-        }
-        let ledger = Arc::clone(&self.0.ledger);
-        off_thread(move || ledger.settle_bytes(&bucket, &slot, actual)).await
-    }
-
     /// Closes the ledger's files. Requests for permits fail from now on.
     pub fn close(&self) {
         self.0.ledger.close();
         self.0.aside.close();
     }
 
-    fn desk(&self, url: &Url) -> Arc<Desk> {
+    pub(super) fn desk(&self, url: &Url) -> Arc<Desk> {
         let inner = &*self.0;
         let bucket = bucket::of(url, &inner.limits);
         let mut desks = inner.desks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -219,7 +147,7 @@ impl Limiter {
     }
 
     /// The last moment a caller is ready to wait for.
-    fn latest(&self, patience: &Patience, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn latest(&self, patience: &Patience, now: Timestamp) -> Option<Timestamp> {
         let delays = [patience.max_delay, self.0.limits.max_delay].into_iter().flatten();
         delays.map(|delay| now.plus(delay)).chain(patience.until).min()
     }
@@ -254,32 +182,6 @@ impl Limiter {
             }
             on_wait(&Wait { until: at.plus(slot.wait), why: reason(slot.why) });
             clock.sleep_until(at.plus(slot.wait)).await;
-        }
-    }
-
-    fn penalty(&self, desk: &Desk, outcome: Outcome) -> Option<Penalty> {
-        let limits = &self.0.limits;
-        let (status, retry_after) = match outcome {
-            Outcome::Fine => return None,
-            Outcome::Blocked => {
-                return Some(Penalty { stop: Stop::BlockPage, length: limits.blocked_for, halve: false });
-            }
-            Outcome::Refused { status, retry_after } => (status, retry_after),
-        };
-        let halve = limits.limit_statuses.contains(&status);
-        match retry_after {
-            Some(told) => {
-                let length = match told {
-                    RetryAfter::In(length) => length,
-                    RetryAfter::At(until) => until.since(self.0.clock.now()),
-                };
-                Some(Penalty { stop: Stop::Told(status.as_u16()), length: length.max(LEAST_STOP), halve })
-            }
-            None if halve => {
-                let smallest = desk.windows.iter().map(|window| window.length).min().unwrap_or_default();
-                Some(Penalty { stop: Stop::Throttled(status.as_u16()), length: THROTTLED.max(smallest), halve })
-            }
-            None => None,
         }
     }
 }

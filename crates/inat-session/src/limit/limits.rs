@@ -48,7 +48,7 @@ pub struct Limits {
     pub max_delay: Option<Duration>,
     /// How much longer than asked each window is kept, so that a request that leaves a little late or travels a little faster
     /// than another does not make one too many at the server. At most this, and at most a fiftieth of the window.
-    /// Half of it is for this machine, half for the network. Default 250 ms.
+    /// A quarter of it is for this machine, the rest for the network. Default 250 ms.
     pub margin: Duration,
     /// Statuses by which the server says "too fast". Default 429.
     pub limit_statuses: Vec<StatusCode>,

@@ -4,6 +4,9 @@
 //! the system's blocking lock has no bound. So it is tried again and again: first at once, giving way to whoever runs, then
 //! with short pauses. The pauses do not grow much: with ever longer ones, as in `SQLite`'s own busy handler, who waits longest
 //! tries least, and starves (0.08 between the slowest and the fastest of four processes).
+//!
+//! And whoever lets go of a lock and takes it again at once is always first. So where others were met lately, one gives way
+//! now and then ([`Courtesy`]).
 
 use std::time::Duration;
 
@@ -15,7 +18,11 @@ pub(super) const BOUND: Duration = Duration::from_secs(5);
 const EAGER: u32 = 200;
 const SHORT_PAUSE: Duration = Duration::from_micros(100);
 const LONG_PAUSE: Duration = Duration::from_millis(1);
-const SHORT_PAUSES: u32 = 100;
+const SHORT_PAUSES: u32 = 1000;
+/// So often in a row somebody takes a lock that others want: a millisecond or two.
+const ROUND: u32 = 64;
+/// Others that were met so long ago may be gone.
+const LATELY: Duration = Duration::from_millis(100);
 
 /// A wait with a bound that several locks share.
 pub(super) struct Patience<'a> {
@@ -23,17 +30,16 @@ pub(super) struct Patience<'a> {
     started: Duration,
     bound: Duration,
     tries: u32,
-    mended: bool,
 }
 
 impl<'a> Patience<'a> {
     pub(super) fn new(clock: &'a Clock, bound: Duration) -> Self {
-        Self { clock, started: clock.monotonic(), bound, tries: 0, mended: false }
+        Self { clock, started: clock.monotonic(), bound, tries: 0 }
     }
 
-    /// Whether a mend may be tried: once per wait.
-    pub(super) fn may_mend(&mut self) -> bool {
-        !std::mem::replace(&mut self.mended, true)
+    /// Whether anybody else was met.
+    pub(super) fn met_others(&self) -> bool {
+        self.tries > 0
     }
 
     /// Gives others time before the next try; `false` when the bound is reached.
@@ -51,6 +57,32 @@ impl<'a> Patience<'a> {
     }
 }
 
+/// Giving way to others that were met.
+#[derive(Debug, Default)]
+pub(super) struct Courtesy {
+    met: Option<Duration>,
+    in_a_row: u32,
+}
+
+impl Courtesy {
+    /// Before a lock is taken: pauses when it was taken often enough in a row, and others were met lately.
+    pub(super) fn give_way(&mut self, clock: &Clock) {
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        if self.in_a_row < ROUND {
+            return;
+        }
+        self.in_a_row = 0;
+        if self.met.is_some_and(|met| clock.monotonic().saturating_sub(met) < LATELY) {
+            clock.pause(SHORT_PAUSE);
+        }
+    }
+
+    /// After a lock was taken, for which others made one wait.
+    pub(super) fn met_others(&mut self, clock: &Clock) {
+        *self = Self { met: Some(clock.monotonic()), in_a_row: 0 };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +96,21 @@ mod tests {
         let waited = clock.monotonic().saturating_sub(before);
         assert!(waited >= BOUND && waited < BOUND * 2, "{waited:?}");
         assert!(!Patience::new(&clock, Duration::ZERO).pause());
+    }
+
+    #[test]
+    fn courtesy_is_for_those_who_were_met() {
+        let clock = Clock::manual();
+        let paused = |courtesy: &mut Courtesy| {
+            let before = clock.monotonic();
+            (0..ROUND * 10).for_each(|_| courtesy.give_way(&clock));
+            clock.monotonic().saturating_sub(before)
+        };
+        let mut courtesy = Courtesy::default();
+        assert_eq!(paused(&mut courtesy), Duration::ZERO);
+        courtesy.met_others(&clock);
+        assert_eq!(paused(&mut courtesy), SHORT_PAUSE * 10);
+        clock.advance(LATELY);
+        assert_eq!(paused(&mut courtesy), Duration::ZERO);
     }
 }

@@ -16,11 +16,13 @@
 //! | `time` | a time that does not jump when somebody sets the clock |
 //! | `lock` | waiting for a lock, but never for ever |
 //! | `bucket` | which requests count together |
-//! | `penalty` | what a refusal of the server does to a bucket |
-//! | `bytes`, `refresh` | the byte budget of media hosts; versions that beat the server's cache |
+//! | `answer`, `penalty` | which answers of the server are refusals; what those do to a bucket |
+//! | `bytes`, `media` | the byte budget of media hosts |
+//! | `refresh` | versions that beat the server's cache |
 //! | `turn`, `desk`, `line`, `limiter`, `permit` | one queue per process, and the async face of it all |
 //! | `report` | the account for people to look at |
 
+mod answer;
 mod book;
 mod bucket;
 mod bytes;
@@ -30,6 +32,7 @@ mod limiter;
 mod limits;
 mod line;
 mod lock;
+mod media;
 mod memory;
 mod penalty;
 mod permit;

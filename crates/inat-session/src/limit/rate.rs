@@ -65,9 +65,9 @@ impl Window {
         micros(self.length).saturating_add(micros(self.margin))
     }
 
-    /// How late a request may leave after its slot: half of the margin, the other half is the network's.
+    /// How late a request may leave after its slot: a quarter of the margin, the rest is the network's.
     pub(crate) fn grace(&self) -> Duration {
-        self.margin / 2
+        self.margin / 4
     }
 }
 

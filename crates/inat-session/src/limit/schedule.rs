@@ -20,8 +20,8 @@
 //! - *Forgetting* a departure older than the longest window changes nothing: the rule it enters is already satisfied.
 //!
 //! **What the margin is for.** A slot is an instant on paper; the request leaves a moment later and arrives later still. Its
-//! owner must leave within half of the margin ([`Window::grace`]) or move its slot, so in one lane departures are at least
-//! `length + margin / 2` apart, and arrivals at least `length` apart as long as two travel times differ by less than the other half.
+//! owner must leave within a quarter of the margin ([`Window::grace`]) or move its slot, so in one lane departures are at least
+//! `length + 3/4 margin` apart, and arrivals at least `length` apart as long as two travel times differ by less than the rest.
 
 use super::rate::{Window, WindowName};
 

@@ -83,6 +83,8 @@ impl Trip {
     /// Takes a slot of the budget, and waits until it has come. Where bytes are counted, there has to be room for some.
     pub(super) async fn wait_for_slot(&mut self, prepared: &Prepared) -> Result<(), Error> {
         let patience = self.patience(prepared)?;
+        let timeouts = self.core.timeout.of(&prepared.method, prepared.options.timeout);
+        self.core.transport().get_ready(prepared.options.verify, timeouts);
         let limiter = &self.core.limiter;
         let taken = async {
             let bytes = limiter.reserve_bytes(&prepared.url, None, patience, &|wait| self.tell_wait(wait)).await?;

@@ -127,6 +127,11 @@ impl Transport for HttpTransport {
     fn send(&self, outgoing: Outgoing) -> Sending<'_> {
         Box::pin(self.exchange(outgoing))
     }
+
+    fn get_ready(&self, verify: bool, timeouts: Timeouts) {
+        // A client that cannot be made says so when it is to send.
+        drop(self.client(verify, timeouts.connect));
+    }
 }
 
 /// Sorts an error that came before the head of the answer.
@@ -195,4 +200,21 @@ fn describe(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     if text.is_empty() { crate::secret::mask_text(&error.to_string()) } else { crate::secret::mask_text(&text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_made_ready_is_the_one_that_sends() {
+        let transport = HttpTransport::new(Clock::system());
+        let timeouts = Timeouts { connect: Some(Duration::from_secs(5)), send: None, read: None };
+        transport.get_ready(true, timeouts);
+        transport.get_ready(true, timeouts);
+        let made = || transport.clients.lock().unwrap_or_else(PoisonError::into_inner).len();
+        assert_eq!(made(), 1);
+        assert!(transport.client(true, timeouts.connect).is_ok());
+        assert_eq!(made(), 1);
+    }
 }

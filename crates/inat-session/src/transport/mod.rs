@@ -61,6 +61,10 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Incoming, Fault>> + Se
 pub trait Transport: Send + Sync {
     /// Sends it, and returns when the head of the answer is there.
     fn send(&self, outgoing: Outgoing) -> Sending<'_>;
+
+    /// Makes ready what a request with these settings needs and takes time, before its slot of the budget comes: what is still
+    /// to be done afterwards makes it late. Does nothing by default.
+    fn get_ready(&self, _verify: bool, _timeouts: Timeouts) {}
 }
 
 impl Incoming {

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::Clock;
 use crate::limit::ledger::LedgerError;
-use crate::limit::time::{self, Kept, Witness};
+use crate::limit::time::Witness;
 use crate::timestamp::micros;
 
 /// "iNaL", the mark of a budget's file.
@@ -23,8 +24,6 @@ const FORMAT: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Looking whether the file was deleted costs an eighth of a reservation; in a rush, once in a while will do.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// The time last seen is written down this often.
-const SEEN_EVERY: i64 = 1_000_000;
 
 /// What went wrong, as far as it matters for what to do next.
 #[derive(Debug)]
@@ -46,7 +45,7 @@ pub(super) struct Database {
     identity: Option<(u64, u64)>,
     /// When the name was last seen to be this file's, by the process's own time.
     seen_at: Cell<Option<Duration>>,
-    witness: Cell<Option<Witness>>,
+    pub(super) witness: Cell<Option<Witness>>,
 }
 
 /// The name of the lock file.
@@ -140,15 +139,19 @@ impl Database {
         }
         // A commit reaches the disk's cache at once, and the disk at the next checkpoint: a killed process loses nothing, a power
         // cut may lose the last moments, and the machine is up again when their windows have passed.
+        // A checkpoint waits for the disk twice, so it is rarer than by default; 2500 small pages are 1.3 MB.
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096;")
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096;
+                 PRAGMA wal_autocheckpoint = 2500;",
+            )
             .map_err(failed)
     }
 
     fn create(&self, clock: &Clock, lost: bool) -> rusqlite::Result<()> {
         let connection = &self.connection;
-        // Small pages: a commit writes the one page its slot is on.
-        connection.execute_batch("PRAGMA page_size = 1024; PRAGMA journal_mode = WAL;")?;
+        // The smallest pages: a commit writes the one page its slot is on.
+        connection.execute_batch("PRAGMA page_size = 512; PRAGMA journal_mode = WAL;")?;
         let wall = clock.now().as_micros();
         let start = clock.uptime().map(|(name, up)| (name, wall.saturating_sub(micros(up))));
         connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -177,43 +180,14 @@ impl Database {
         if self.seen_at.get().is_some_and(|seen| moment.contains(&now.saturating_sub(seen))) {
             return true;
         }
-        let same = self.identity.is_some() && self.identity == identity(path);
+        let same = self.bears(path);
         self.seen_at.set(same.then_some(now));
         same
     }
 
-    /// The ledger's time. Inside a write transaction (`write`) a jump of the clock is written down.
-    pub(super) fn now(&self, clock: &Clock, write: bool) -> rusqlite::Result<i64> {
-        let mut statement = self.connection.prepare_cached("SELECT offset, seen FROM time")?;
-        let (offset, seen): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (wall, monotonic) = (clock.now().as_micros(), micros(clock.monotonic()));
-        let quick = time::quick(offset, wall, monotonic, self.witness.get());
-        let now = match quick {
-            Some(now) => now.max(seen),
-            None => self.settle(clock, wall, monotonic, write)?,
-        };
-        if write && quick.is_some() && now.saturating_sub(seen) >= SEEN_EVERY {
-            self.connection.prepare_cached("UPDATE time SET seen = ?1")?.execute([now])?;
-        }
-        self.witness.set(Some(Witness { ledger: now, monotonic }));
-        Ok(now)
-    }
-
-    fn settle(&self, clock: &Clock, wall: i64, monotonic: i64, write: bool) -> rusqlite::Result<i64> {
-        let kept = self.connection.query_row("SELECT offset, seen, start, started FROM time", [], |row| {
-            let start: Option<String> = row.get(2)?;
-            Ok(Kept { offset: row.get(0)?, seen: row.get(1)?, start: start.zip(row.get(3)?) })
-        })?;
-        let uptime = clock.uptime().map(|(name, up)| (name, micros(up)));
-        let (now, after) = time::settle(&kept, wall, monotonic, uptime, self.witness.get());
-        if write {
-            let (start, started) = after.start.unzip();
-            self.connection.execute(
-                "UPDATE time SET offset = ?1, seen = ?2, start = ?3, started = ?4",
-                params![after.offset, after.seen, start, started],
-            )?;
-        }
-        Ok(now)
+    /// Whether the file of this name is the one that is open.
+    pub(super) fn bears(&self, path: &Path) -> bool {
+        self.identity.is_some() && self.identity == identity(path)
     }
 
     /// The name no other file has.
@@ -264,6 +238,10 @@ impl Fault {
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, reason) = (path.to_owned(), error.to_string());
         let code = match error {
+            // The file that processes share in memory could not grow: the only reason there is.
+            rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == SQLITE_IOERR_SHMSIZE => {
+                Some(ErrorCode::DiskFull)
+            }
             rusqlite::Error::SqliteFailure(failure, _) => Some(failure.code),
             // A row that is missing or of the wrong type is damage too.
             rusqlite::Error::QueryReturnedNoRows
@@ -286,5 +264,21 @@ impl Fault {
             }
             _ => Self::Final(LedgerError::Database { path, reason }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a disk is full before the first write, the shared memory beside the file is what fails.
+    #[test]
+    fn shared_memory_that_cannot_grow_is_a_full_disk() {
+        let path = Path::new("ratelimit.db");
+        let fault = |code| Fault::sqlite(path, &rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        for code in [SQLITE_IOERR_SHMSIZE, rusqlite::ffi::SQLITE_FULL] {
+            assert!(matches!(fault(code), Fault::Final(LedgerError::Full { .. })), "{code}");
+        }
+        assert!(matches!(fault(rusqlite::ffi::SQLITE_IOERR_READ), Fault::Final(LedgerError::Io { .. })));
     }
 }

@@ -18,22 +18,22 @@
 mod carry;
 mod file;
 mod minutes;
+mod step;
 mod tape;
+mod time;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError as Contended};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use self::file::{Database, Fault};
-use self::minutes::{count, minutes};
-use self::tape::SqlTape;
+use self::file::Database;
 use super::book::{self, Tape, span};
 use super::bytes::{self, ByteAsk, ByteSlot, ReservedBytes};
 use super::ledger::{Account, Ask, Confirmed, Ledger, LedgerError, Reserved, Slot};
-use super::lock::{self, Patience};
+use super::lock::{self, Courtesy};
 use super::penalty::Penalty;
 use super::refresh;
 use crate::Clock;
@@ -51,6 +51,7 @@ pub struct SqliteLedger {
 #[derive(Debug, Default)]
 struct State {
     lock: Option<File>,
+    courtesy: Courtesy,
     database: Option<Database>,
     closed: bool,
 }
@@ -72,218 +73,46 @@ impl SqliteLedger {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// One step that may write, indivisible among all threads and processes.
-    fn write<T>(
-        &self,
-        at_once: bool,
-        mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
-    ) -> Result<T, LedgerError> {
-        let mut patience = self.patience(at_once);
-        let mut state = self.enter(at_once)?;
-        if at_once && state.database.is_none() {
-            return Err(LedgerError::Busy); // Opening takes its time.
-        }
-        let mut lost = None;
-        loop {
-            let step = self.locked(&mut state, &mut patience, lost.take().as_deref(), |database| {
-                self.transaction(database, "BEGIN IMMEDIATE", true, &mut work)
-            });
-            match step {
-                Ok(done) => return Ok(done),
-                Err(Fault::Busy) if patience.pause() => {}
-                // Set aside once; a file that is damaged again at once is another trouble.
-                Err(Fault::Damaged(reason)) if patience.may_mend() => lost = Some(reason),
-                Err(fault) => return Err(self.failed(fault, at_once)),
-            }
-        }
-    }
-
-    /// One look, which sees all or nothing of any step. `None` when there is no file: looking makes none.
-    fn read<T>(
-        &self,
-        at_once: bool,
-        mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, LedgerError> {
-        let mut patience = self.patience(at_once);
-        let mut state = self.enter(at_once)?;
-        if state.database.is_none() {
-            match file::identity(&self.path) {
-                None => return Ok(None),
-                Some(_) if at_once => return Err(LedgerError::Busy),
-                Some(_) => {}
-            }
-        }
-        loop {
-            let step = match &state.database {
-                Some(database) if database.is_at(&self.path, &self.clock) => {
-                    self.transaction(database, "BEGIN", false, &mut work)
-                }
-                _ => self.locked(&mut state, &mut patience, None, |database| {
-                    self.transaction(database, "BEGIN", false, &mut work)
-                }),
-            };
-            match step {
-                Ok(done) => return Ok(Some(done)),
-                Err(Fault::Busy) if patience.pause() => {}
-                Err(fault) => return Err(self.failed(fault, at_once)),
-            }
-        }
-    }
-
-    fn patience(&self, at_once: bool) -> Patience<'_> {
-        Patience::new(&self.clock, if at_once { Duration::ZERO } else { self.bound })
-    }
-
-    /// The state, once no other thread of this process has it. That one keeps it for as long as it waits for the lock file at
-    /// most; whoever has waited here for as long tries once, and gives up, so a queue of threads does not add up its bounds.
-    fn enter(&self, at_once: bool) -> Result<MutexGuard<'_, State>, LedgerError> {
-        let state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(Contended::WouldBlock) if at_once => return Err(LedgerError::Busy),
-            // A panic elsewhere rolled its transaction back.
-            Err(Contended::WouldBlock) => self.state.lock().unwrap_or_else(PoisonError::into_inner),
-            Err(Contended::Poisoned(poisoned)) => poisoned.into_inner(),
-        };
-        if state.closed { Err(LedgerError::Closed) } else { Ok(state) }
-    }
-
-    /// Holds the lock file while `work` runs on the file that bears the name now. `damaged`: set that one aside first.
-    fn locked<T>(
-        &self,
-        state: &mut State,
-        patience: &mut Patience<'_>,
-        damaged: Option<&str>,
-        work: impl FnOnce(&Database) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        // Whoever deletes the file may have deleted its lock and its folder too.
-        let gone = state.database.as_ref().is_some_and(|database| !database.is_at(&self.path, &self.clock));
-        if gone || state.lock.is_none() {
-            state.lock = Some(file::open_lock(&self.path)?);
-        }
-        let State { lock: Some(lock), database, .. } = state else { return Err(Fault::Busy) };
-        let _held = hold(lock, patience)?;
-        if let Some(reason) = damaged {
-            *database = None;
-            file::set_aside(&self.path, reason)?;
-            *database = Some(Database::open(&self.path, &self.clock, true)?);
-        }
-        match database {
-            Some(open) if open.is_at(&self.path, &self.clock) => work(open),
-            _ => {
-                let old = database.take();
-                let new = Database::open(&self.path, &self.clock, false)?;
-                if let Some(old) = old {
-                    self.carry(&old, &new)?;
-                }
-                work(database.insert(new))
-            }
-        }
-    }
-
-    fn carry(&self, old: &Database, new: &Database) -> Result<(), Fault> {
-        let carried = self.transaction(new, "BEGIN IMMEDIATE", false, |_, _| carry::carry(old, new, &self.clock));
-        match carried {
-            // What cannot be read of the old one is lost.
-            Err(Fault::Damaged(reason)) => {
-                tracing::warn!(file = %self.path.display(), reason, "slots of the deleted file are lost");
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    fn transaction<T>(
-        &self,
-        database: &Database,
-        begin: &str,
-        write: bool,
-        mut work: impl FnMut(&Database, i64) -> rusqlite::Result<T>,
-    ) -> Result<T, Fault> {
-        let connection = &database.connection;
-        let failed = |error: rusqlite::Error| Fault::sqlite(&self.path, &error);
-        let run = |sql: &str| connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map(drop);
-        run(begin).map_err(failed)?;
-        let _unless_committed = Rollback(connection);
-        let done = database.now(&self.clock, write).and_then(|now| work(database, now)).map_err(failed)?;
-        run("COMMIT").map_err(failed)?;
-        Ok(done)
-    }
-
-    fn failed(&self, fault: Fault, at_once: bool) -> LedgerError {
-        match fault {
-            Fault::Busy if at_once => LedgerError::Busy,
-            Fault::Busy => LedgerError::Locked { path: self.path.clone(), bound: self.bound },
-            Fault::Damaged(reason) => LedgerError::Database { path: self.path.clone(), reason },
-            Fault::Final(error) => error,
-        }
-    }
-}
-
-/// Undoes what was not committed, also when a panic passes by.
-struct Rollback<'a>(&'a Connection);
-
-impl Drop for Rollback<'_> {
-    fn drop(&mut self) {
-        if !self.0.is_autocommit() {
-            let _ = self.0.execute_batch("ROLLBACK");
-        }
-    }
-}
-
-/// The lock file, held. Dropping lets it go, and so does dying.
-struct Held<'a>(&'a File);
-
-fn hold<'a>(lock: &'a File, patience: &mut Patience<'_>) -> Result<Held<'a>, Fault> {
-    loop {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) if patience.pause() => {}
-            Err(TryLockError::WouldBlock) => return Err(Fault::Busy),
-            // A file system may have no such locks: SQLite's own make it right, this one only makes it fair.
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Held(lock)),
-        }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
-    }
 }
 
 impl Ledger for SqliteLedger {
     fn reserve(&self, ask: &Ask<'_>) -> Result<Reserved, LedgerError> {
-        self.write(ask.at_once, |database, now| book::reserve(&mut SqlTape::open(database, ask.bucket)?, ask, now))
+        self.write(ask.at_once, |step| {
+            let (mut tape, now) = step.bucket(ask.bucket)?;
+            book::reserve(&mut tape, ask, now)
+        })
     }
 
     fn confirm(&self, ask: &Ask<'_>, slot: &Slot) -> Result<Confirmed, LedgerError> {
         // Nearly always a look is enough; only a late or stopped one writes.
-        let look = |database: &Database, now| {
-            let mut tape = SqlTape::open(database, ask.bucket)?;
+        let looked = self.read(ask.at_once, |step| {
+            let (mut tape, now) = step.bucket(ask.bucket)?;
             book::stands(&mut tape, ask, slot, now)
-        };
-        match self.read(ask.at_once, look)? {
+        })?;
+        match looked {
             Some(Some(verdict)) => Ok(verdict),
-            _ => self.write(ask.at_once, |database, now| {
-                book::confirm(&mut SqlTape::open(database, ask.bucket)?, ask, slot, now)
+            _ => self.write(ask.at_once, |step| {
+                let (mut tape, now) = step.bucket(ask.bucket)?;
+                book::confirm(&mut tape, ask, slot, now)
             }),
         }
     }
 
     fn release(&self, bucket: &str, slot: &Slot, at_once: bool) -> Result<bool, LedgerError> {
-        self.write(at_once, |database, _| book::release(&mut SqlTape::open(database, bucket)?, slot))
+        self.write(at_once, |step| book::release(&mut step.bucket(bucket)?.0, slot))
     }
 
     fn forecast(&self, ask: &Ask<'_>, ahead: u64) -> Result<Reserved, LedgerError> {
-        let looked = self.read(ask.at_once, |database, now| {
-            book::forecast(&mut SqlTape::open(database, ask.bucket)?, ask, now, ahead)
+        let looked = self.read(ask.at_once, |step| {
+            let (mut tape, now) = step.bucket(ask.bucket)?;
+            book::forecast(&mut tape, ask, now, ahead)
         });
         Ok(looked?.unwrap_or(Reserved::Slot(Slot { seq: 0, at: 0, wait: Duration::ZERO, why: None, share: 1.0 })))
     }
 
     fn refuse(&self, bucket: &str, penalty: &Penalty) -> Result<(Duration, f64), LedgerError> {
-        self.write(false, |database, now| {
-            let mut tape = SqlTape::open(database, bucket)?;
+        self.write(false, |step| {
+            let (mut tape, now) = step.bucket(bucket)?;
             let standing = tape.standing()?.refused(penalty, now);
             tape.set_standing(&standing)?;
             Ok((span(now, standing.stopped_until), standing.share()))
@@ -291,8 +120,8 @@ impl Ledger for SqliteLedger {
     }
 
     fn succeed(&self, bucket: &str) -> Result<f64, LedgerError> {
-        self.write(false, |database, now| {
-            let mut tape = SqlTape::open(database, bucket)?;
+        self.write(false, |step| {
+            let (mut tape, now) = step.bucket(bucket)?;
             let before = tape.standing()?;
             let after = before.succeeded(now);
             if after != before {
@@ -303,58 +132,56 @@ impl Ledger for SqliteLedger {
     }
 
     fn reserve_bytes(&self, ask: &ByteAsk<'_>) -> Result<ReservedBytes, LedgerError> {
-        self.write(false, |database, now| {
-            let id = SqlTape::open(database, ask.bucket)?.id()?;
-            let first = bytes::first_minute(now);
-            database
-                .connection
-                .prepare_cached("DELETE FROM minute WHERE bucket = ?1 AND number < ?2")?
-                .execute([id, first])?;
-            let at = bytes::earliest(&minutes(&database.connection, id)?, ask.limits, ask.expected, now);
+        self.write(false, |step| {
+            let (mut tape, now) = step.bucket(ask.bucket)?;
+            let id = tape.id()?;
+            minutes::forget(step, id, bytes::first_minute(now))?;
+            let at = bytes::earliest(&minutes::all(step, id)?, ask.limits, ask.expected, now);
             let wait = span(now, at);
             if ask.max_wait.is_some_and(|most| wait > most) {
                 return Ok(ReservedBytes::TooLong { wait });
             }
             let slot = ByteSlot { minute: bytes::minute_of(at), bytes: ask.expected.unwrap_or(0), wait };
-            count(&database.connection, id, &slot, slot.bytes, 0)?;
+            minutes::count(step, id, &slot, slot.bytes, 0)?;
             Ok(ReservedBytes::Slot(slot))
         })
     }
 
     fn settle_bytes(&self, bucket: &str, slot: &ByteSlot, actual: u64) -> Result<(), LedgerError> {
-        self.write(false, |database, _| {
-            let id = SqlTape::open(database, bucket)?.id()?;
-            count(&database.connection, id, slot, actual, slot.bytes)
+        self.write(false, |step| {
+            let id = step.bucket(bucket)?.0.id()?;
+            minutes::count(step, id, slot, actual, slot.bytes)
         })
     }
 
     fn refresh_version(&self, endpoint: &str, hold: Duration) -> Result<Option<u32>, LedgerError> {
-        self.write(false, |database, now| {
+        self.write(false, |step| {
+            let now = step.now()?;
             let since = now.saturating_sub(micros(hold));
-            database.connection.prepare_cached("DELETE FROM version WHERE at <= ?1")?.execute([since])?;
-            let mut used = database.connection.prepare_cached("SELECT version FROM version WHERE endpoint = ?1")?;
+            step.connection().prepare_cached("DELETE FROM version WHERE at <= ?1")?.execute([since])?;
+            let mut used = step.connection().prepare_cached("SELECT version FROM version WHERE endpoint = ?1")?;
             let used: Vec<u32> = used.query_map([endpoint], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
             let version = refresh::lowest_free(&used);
             let mark = "INSERT INTO version (endpoint, version, at) VALUES (?1, ?2, ?3)";
-            database.connection.prepare_cached(mark)?.execute(params![endpoint, version, now])?;
+            step.connection().prepare_cached(mark)?.execute(params![endpoint, version, now])?;
             Ok(Some(version).filter(|version| *version > 0))
         })
     }
 
     fn buckets(&self) -> Result<Vec<String>, LedgerError> {
-        let looked = self.read(false, |database, _| {
-            let mut names = database.connection.prepare_cached("SELECT name FROM bucket ORDER BY name")?;
+        let looked = self.read(false, |step| {
+            let mut names = step.connection().prepare_cached("SELECT name FROM bucket ORDER BY name")?;
             names.query_map([], |row| row.get(0))?.collect()
         });
         Ok(looked?.unwrap_or_default())
     }
 
     fn account(&self, ask: &Ask<'_>) -> Result<Account, LedgerError> {
-        let looked = self.read(ask.at_once, |database, now| {
-            let mut tape = SqlTape::open(database, ask.bucket)?;
+        let looked = self.read(ask.at_once, |step| {
+            let (mut tape, now) = step.bucket(ask.bucket)?;
             let mut account = book::account(&mut tape, ask, now)?;
             if let Some(id) = tape.known_id() {
-                account.bytes = bytes::totals(&minutes(&database.connection, id)?, now);
+                account.bytes = bytes::totals(&minutes::all(step, id)?, now);
             }
             Ok(account)
         });

@@ -10,8 +10,8 @@ CREATE TABLE time (
 ) STRICT;
 
 CREATE TABLE bucket (
-    id            INTEGER PRIMARY KEY,
-    name          TEXT    NOT NULL UNIQUE,
+    name          TEXT    PRIMARY KEY,
+    id            INTEGER NOT NULL,
     stopped_until INTEGER NOT NULL,
     stop          INTEGER NOT NULL,     -- 0 none, 1 told, 2 throttled, 3 block page
     status        INTEGER NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE bucket (
     credit        INTEGER NOT NULL,
     credited_at   INTEGER NOT NULL,
     keep          INTEGER NOT NULL      -- how long slots are kept
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- One row per departure. The key is bucket * 2^40 + its number in the bucket, so that the newest and the one so many before it
 -- are each one step down an ordinary rowid tree.

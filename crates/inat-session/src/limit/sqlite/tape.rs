@@ -2,19 +2,25 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, params};
 
-use super::file::Database;
+use super::step::Step;
 use crate::limit::book::Tape;
 use crate::limit::penalty::{Standing, Stop};
 
 /// Numbers of slots take this many bits of the key.
 const BITS: u32 = 40;
 
-const BUCKET: &str =
-    "SELECT id, stopped_until, stop, status, pace, credit, credited_at, keep FROM bucket WHERE name = ?1";
-const NEW_BUCKET: &str = "INSERT INTO bucket (name, stopped_until, stop, status, pace, credit, credited_at, keep)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+/// All that a reservation reads when no window is near its limit, in one go: the time, the bucket, its newest slot.
+const HEAD: &str = "SELECT time.offset, time.seen, slot.key, slot.at, bucket.id, stopped_until, stop, status, pace,
+         credit, credited_at, keep
+     FROM time
+     LEFT JOIN bucket ON bucket.name = ?1
+     LEFT JOIN slot ON slot.key BETWEEN bucket.id << 40 AND (bucket.id << 40) + (1 << 40) - 1
+     WHERE time.id = 1
+     ORDER BY slot.key DESC LIMIT 1";
+const NEW_BUCKET: &str = "INSERT INTO bucket (name, stopped_until, stop, status, pace, credit, credited_at, keep, id)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT ifnull(max(id), 0) + 1 FROM bucket)) RETURNING id";
 const SET_BUCKET: &str = "UPDATE bucket SET stopped_until = ?2, stop = ?3, status = ?4, pace = ?5, credit = ?6,
-     credited_at = ?7, keep = ?8 WHERE name = ?1";
+     credited_at = ?7, keep = ?8 WHERE name = ?1 RETURNING id";
 const NEWEST: &str = "SELECT key, at FROM slot WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1";
 const OLDEST: &str = "SELECT key FROM slot WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT 1";
 const AT: &str = "SELECT at FROM slot WHERE key = ?1";
@@ -29,27 +35,46 @@ pub(super) struct SqlTape<'a> {
     id: Option<i64>,
     standing: Standing,
     lost_at: Option<i64>,
-    /// The newest slot, once it was looked up.
-    newest: Option<(u64, i64)>,
-    looked: bool,
+    newest: Newest,
+}
+
+/// The newest slot, as far as it is known.
+#[derive(Clone, Copy)]
+enum Newest {
+    Known(Option<(u64, i64)>),
+    /// It was changed just now.
+    Ask,
+}
+
+impl Step<'_> {
+    /// A bucket, and the ledger's time.
+    pub(super) fn bucket<'b>(&'b self, name: &'b str) -> Result<(SqlTape<'b>, i64)> {
+        let read = |row: &Row<'_>| {
+            let newest = row.get::<_, Option<i64>>(2)?.map(number).zip(row.get(3)?);
+            let id: Option<i64> = row.get(4)?;
+            let standing = if id.is_some() { standing(row)? } else { Standing::default() };
+            let tape = SqlTape {
+                connection: self.connection(),
+                name,
+                id,
+                standing,
+                lost_at: self.database.lost_at,
+                newest: Newest::Known(newest),
+            };
+            Ok((tape, row.get(0)?, row.get(1)?))
+        };
+        let (tape, offset, seen) = self.connection().prepare_cached(HEAD)?.query_row([name], read)?;
+        Ok((tape, self.now_by(offset, seen)?))
+    }
 }
 
 impl<'a> SqlTape<'a> {
-    pub(super) fn open(database: &'a Database, name: &'a str) -> Result<Self> {
-        let Database { connection, lost_at, .. } = database;
-        let found = connection.prepare_cached(BUCKET)?.query_row([name], bucket).optional()?;
-        let (id, standing) = found.unzip();
-        let standing = standing.unwrap_or_default();
-        Ok(Self { connection, name, id, standing, lost_at: *lost_at, newest: None, looked: false })
-    }
-
     /// The bucket's number; a new one gets its row.
     pub(super) fn id(&mut self) -> Result<i64> {
         if let Some(id) = self.id {
             return Ok(id);
         }
-        self.write_standing(NEW_BUCKET)?;
-        let id = self.connection.last_insert_rowid();
+        let id = self.write_standing(NEW_BUCKET)?;
         self.id = Some(id);
         Ok(id)
     }
@@ -59,31 +84,27 @@ impl<'a> SqlTape<'a> {
         self.id
     }
 
-    fn write_standing(&self, sql: &str) -> Result<()> {
+    fn write_standing(&self, sql: &str) -> Result<i64> {
         let Standing { stopped_until, stop, pace, credit, credited_at, keep } = self.standing;
         let (code, status) = encode(stop);
         let values = params![self.name, stopped_until, code, status, pace, credit, credited_at, keep];
-        self.prepare(sql)?.execute(values).map(drop)
+        self.prepare(sql)?.query_row(values, |row| row.get(0))
     }
 
     fn prepare(&self, sql: &str) -> Result<CachedStatement<'a>> {
         self.connection.prepare_cached(sql)
     }
 
-    fn unlearn(&mut self) {
-        (self.newest, self.looked) = (None, false);
-    }
-
     fn head(&mut self) -> Result<Option<(u64, i64)>> {
-        if self.looked {
-            return Ok(self.newest);
+        if let Newest::Known(newest) = self.newest {
+            return Ok(newest);
         }
         let Some(id) = self.id else { return Ok(None) };
         let found = self
             .prepare(NEWEST)?
             .query_row([key(id, 0), key(id, LAST)], |row| Ok((number(row.get(0)?), row.get(1)?)))
             .optional()?;
-        (self.newest, self.looked) = (found, true);
+        self.newest = Newest::Known(found);
         Ok(found)
     }
 }
@@ -98,7 +119,7 @@ impl Tape for SqlTape<'_> {
     fn set_standing(&mut self, standing: &Standing) -> Result<()> {
         self.standing = *standing;
         match self.id {
-            Some(_) => self.write_standing(SET_BUCKET),
+            Some(_) => self.write_standing(SET_BUCKET).map(drop),
             None => self.id().map(drop),
         }
     }
@@ -115,7 +136,7 @@ impl Tape for SqlTape<'_> {
 
     fn at(&mut self, seq: u64) -> Result<Option<i64>> {
         let Some(id) = self.id else { return Ok(None) };
-        if let Some((newest, at)) = self.newest
+        if let Newest::Known(Some((newest, at))) = self.newest
             && newest == seq
         {
             return Ok(Some(at));
@@ -125,13 +146,13 @@ impl Tape for SqlTape<'_> {
 
     fn put(&mut self, seq: u64, at: i64) -> Result<()> {
         let id = self.id()?;
-        self.unlearn();
+        self.newest = Newest::Ask;
         self.prepare(PUT)?.execute([key(id, seq), at]).map(drop)
     }
 
     fn remove(&mut self, seq: u64) -> Result<()> {
         let id = self.id()?;
-        self.unlearn();
+        self.newest = Newest::Ask;
         self.prepare(REMOVE)?.execute([key(id, seq)]).map(drop)
     }
 
@@ -156,16 +177,15 @@ fn number(key: i64) -> u64 {
     key.unsigned_abs() & LAST
 }
 
-fn bucket(row: &Row<'_>) -> Result<(i64, Standing)> {
-    let standing = Standing {
-        stopped_until: row.get(1)?,
-        stop: decode(row.get(2)?, row.get(3)?),
-        pace: row.get(4)?,
-        credit: row.get(5)?,
-        credited_at: row.get(6)?,
-        keep: row.get(7)?,
-    };
-    Ok((row.get(0)?, standing))
+fn standing(row: &Row<'_>) -> Result<Standing> {
+    Ok(Standing {
+        stopped_until: row.get(5)?,
+        stop: decode(row.get(6)?, row.get(7)?),
+        pace: row.get(8)?,
+        credit: row.get(9)?,
+        credited_at: row.get(10)?,
+        keep: row.get(11)?,
+    })
 }
 
 fn encode(stop: Option<Stop>) -> (i64, u16) {
