@@ -1,5 +1,8 @@
-//! Bodies in the shape of the API's answers, generated: nobody's observations are kept here. They repeat themselves as recorded
-//! ones do, taxa, users and all in every identification, so that they compress about as well: a medium one to an eighth.
+//! Bodies in the shape of the API's answers, generated: nobody's observations are kept here. They have the sizes of recorded
+//! ones and repeat themselves as those do, taxa, users and all in every identification, so that they compress about as well:
+//! with LZ4 a medium one to an eighth, a large one to between a fifth and a sixth.
+
+use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
@@ -13,12 +16,26 @@ pub struct Size {
     pub set: usize,
 }
 
-pub const SMALL: Size = Size { name: "small", len: 2_000, set: 500 };
-pub const MEDIUM: Size = Size { name: "medium", len: 55_000, set: 200 };
-pub const LARGE: Size = Size { name: "large", len: 1_000_000, set: 8 };
-pub const BLOB: Size = Size { name: "blob", len: 20_000_000, set: 1 };
+pub const SMALL: Size = Size { name: "small", len: 1_978, set: 500 };
+pub const MEDIUM: Size = Size { name: "medium", len: 55_168, set: 200 };
+pub const LARGE: Size = Size { name: "large", len: 1_038_702, set: 8 };
+pub const BLOB: Size = Size { name: "blob", len: 20_036_884, set: 1 };
 
 pub const SIZES: [Size; 3] = [SMALL, MEDIUM, LARGE];
+
+/// Longer answers are pages of many records.
+const PAGE: usize = 500_000;
+
+/// What an observation is rich in.
+#[derive(Clone, Copy)]
+struct Style {
+    identifications: (u8, u8),
+    /// Words of the description.
+    words: usize,
+}
+
+const DISCUSSED: Style = Style { identifications: (2, 4), words: 8 };
+const LISTED: Style = Style { identifications: (0, 1), words: 90 };
 
 /// JSON of exactly `len` bytes.
 pub fn json(len: usize) -> String {
@@ -26,10 +43,12 @@ pub fn json(len: usize) -> String {
     let mut rng = Rng::with_seed(48_662);
     let mut text = String::from("{\"total_results\":31415,\"page\":1,\"per_page\":200,\"results\":[");
     let mut separator = "";
+    // A few observations that are much discussed, or a whole page of those that hardly anybody has looked at.
+    let style = if len > PAGE { LISTED } else { DISCUSSED };
     // Whole observations as long as they fit, then what is smaller.
-    for record in [observation, taxon] {
+    for record in [|rng: &mut Rng, style| observation(rng, style), |rng: &mut Rng, _| taxon(rng)] {
         loop {
-            let one = record(&mut rng);
+            let one = record(&mut rng, style);
             if text.len() + one.len() + 64 > len {
                 break;
             }
@@ -40,11 +59,33 @@ pub fn json(len: usize) -> String {
     }
     text += "],\"remark\":\"";
     while text.len() + TAIL.len() < len {
-        text += rng.choice(WORDS).unwrap_or(&"oak");
+        text += rng.choice(WORDS).unwrap_or("oak");
         text.push(' ');
     }
     text.truncate(len - TAIL.len());
     text + TAIL
+}
+
+/// Recorded answers of about the size of a medium body, as the API sends them, if there are any beside the checkout. They
+/// belong to others and are read where they are.
+pub fn recorded() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures/v1");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let mut files: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|end| end == "json")).collect();
+    files.sort();
+    let texts = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).map(|text| without_spaces(&text));
+    texts.filter(|text| (MEDIUM.len / 2..MEDIUM.len * 2).contains(&text.len())).collect()
+}
+
+/// JSON without the spaces and line ends that only people need.
+fn without_spaces(json: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let needed = |letter: &char| {
+        in_text ^= *letter == '"' && !escaped;
+        escaped = *letter == '\\' && in_text && !escaped;
+        in_text || !letter.is_ascii_whitespace()
+    };
+    json.chars().filter(needed).collect()
 }
 
 const WORDS: [&str; 16] = [
@@ -57,15 +98,17 @@ fn words(rng: &mut Rng, count: usize) -> String {
     words.join(" ")
 }
 
-fn observation(rng: &mut Rng) -> String {
+fn observation(rng: &mut Rng, style: Style) -> String {
     let id = rng.u32(100_000_000..300_000_000);
     let (day, hour, minute) = (rng.u8(1..29), rng.u8(5..22), rng.u8(0..60));
     let when = format!("2026-06-{day:02}T{hour:02}:{minute:02}:00+02:00");
     let (latitude, longitude) = (rng.f64() * 180.0 - 90.0, rng.f64() * 360.0 - 180.0);
-    let (place, remark, uuid) = (words(rng, 3), words(rng, 8), uuid(rng));
+    let (place, remark, uuid) = (words(rng, 3), words(rng, style.words), uuid(rng));
     let (taxon, observer) = (taxon(rng), user(rng));
     let photos: Vec<String> = (0..rng.u8(1..3)).map(|_| photo(rng)).collect();
-    let identifications: Vec<String> = (0..rng.u8(2..5)).map(|_| identification(rng, &taxon, &when)).collect();
+    let identifications: Vec<String> = (0..rng.u8(style.identifications.0..=style.identifications.1))
+        .map(|_| identification(rng, &taxon, &when))
+        .collect();
     format!(
         "{{\"id\":{id},\"uuid\":\"{uuid}\",\"quality_grade\":\"research\",\"captive\":false,\"obscured\":false,\
          \"observed_on\":\"2026-06-{day:02}\",\"time_observed_at\":\"{when}\",\"created_at\":\"{when}\",\

@@ -3,7 +3,10 @@
 //! A figure alone says as much about the machine as about the program, so each is taken together with a yardstick: in the
 //! same run, in turn, several times, and what counts is the median of the ratios. What is not time (requests, bytes on disk,
 //! memory) is exact and needs no yardstick.
+//!
+//! What is printed is Markdown, machine and versions included, and goes into that document as it is.
 
+mod about;
 mod body;
 mod cases;
 mod child;
@@ -61,7 +64,7 @@ fn main() -> Fallible<()> {
     let wanted = |name: &str| options.cases.is_empty() || options.cases.iter().any(|case| case == name);
     let started = Instant::now();
     let steal = repeat::Steal::now();
-    report::head();
+    report::head(&about::lines());
     for case in cases::ALL.iter().filter(|case| wanted(case.name)) {
         match (case.run)(effort) {
             Ok(rows) => rows.iter().for_each(report::print),

@@ -41,6 +41,11 @@ impl Origin {
         format!("http://127.0.0.1:{}/{}/{n}", self.port, size.name)
     }
 
+    /// The URL of the `n`th of [`body::recorded`], over and over.
+    pub fn recorded(&self, n: usize) -> String {
+        format!("http://127.0.0.1:{}/{RECORDED}/{n}", self.port)
+    }
+
     /// When requests arrived since this was last asked, in microseconds since the epoch.
     pub fn arrivals(&self) -> Fallible<Vec<u64>> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
@@ -60,12 +65,25 @@ impl Origin {
     }
 }
 
+const RECORDED: &str = "recorded";
+
 struct Shelf {
     bodies: Vec<(Size, Bytes)>,
+    recorded: Vec<Bytes>,
     arrivals: Mutex<Vec<u64>>,
 }
 
 impl Shelf {
+    /// The body at a path.
+    fn body(&self, path: &str) -> Option<Bytes> {
+        let mut parts = path.split('/').skip(1);
+        let (name, n) = (parts.next()?, parts.next().and_then(|n| n.parse::<usize>().ok()));
+        if name == RECORDED {
+            return self.recorded.get(n? % self.recorded.len().max(1)).cloned();
+        }
+        self.bodies.iter().find(|(size, _)| size.name == name).map(|(_, body)| body.clone())
+    }
+
     fn arrivals(&self) -> MutexGuard<'_, Vec<u64>> {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,7 +94,8 @@ pub fn serve(_: &[String]) -> Fallible<()> {
     child::end_with_parent();
     let sizes = [body::SMALL, body::MEDIUM, body::LARGE, body::BLOB];
     let bodies = sizes.map(|size| (size, Bytes::from(body::json(size.len)))).into();
-    let shelf = Arc::new(Shelf { bodies, arrivals: Mutex::default() });
+    let recorded = body::recorded().into_iter().map(Bytes::from).collect();
+    let shelf = Arc::new(Shelf { bodies, recorded, arrivals: Mutex::default() });
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?.port());
@@ -105,8 +124,7 @@ async fn answer(shelf: Arc<Shelf>, request: Request<Incoming>) -> Result<Respons
     if query.contains("slow") {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let name = path.split('/').nth(1).unwrap_or_default();
-    let body = shelf.bodies.iter().find(|(size, _)| size.name == name).map(|(_, body)| body.clone());
+    let body = shelf.body(path);
     let may_keep = if query.contains("no-store") { "no-store" } else { "public, max-age=86400" };
     let mut response = Response::new(Full::new(body.unwrap_or_default()));
     let headers = response.headers_mut();

@@ -116,7 +116,8 @@ pub fn micros(values: &[f64]) -> String {
     format!("{median:.*} µs", digits(median))
 }
 
-pub fn head() {
+pub fn head(about: &[String]) {
+    about.iter().for_each(|line| println!("{line}\n"));
     println!("| case | ours | yardstick | ratio (median [min–max]) | target | met |");
     println!("|---|---:|---:|---:|---:|:--:|");
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,22 +37,38 @@ pub fn run(effort: Effort) -> Fallible<Vec<Row>> {
     let file = folder.path().join("gateway.db");
     let mut gateway = Talking::start("gateway", &[&upstream, file.to_str().ok_or("a path that is not text")?])?;
     let gateway = port(&gateway.line()?)?;
-    let nginx = Nginx::start(folder, origin.port())?;
+    let nginx = Nginx::start(origin.port());
     let load = |to: SocketAddr, query: &'static str| runtime.block_on(load(effort, to, query));
-    for to in [gateway, nginx.address] {
-        load(to, "")?;
-    }
-    origin.arrivals()?;
-    let hits = repeat(effort.repetitions, |_| Ok([load(gateway, "")?, load(nginx.address, "")?]))?;
-    origin.was_left_alone()?;
+    load(gateway, "")?;
+    let mut rows = match &nginx {
+        Ok(nginx) => {
+            load(nginx.address, "")?;
+            origin.arrivals()?;
+            let hits = repeat(effort.repetitions, |_| Ok([load(gateway, "")?, load(nginx.address, "")?]))?;
+            origin.was_left_alone()?;
+            let tail = tail(hits.iter().map(|[ours, _]| ours));
+            let theirs: Vec<f64> = hits.iter().map(|[_, theirs]| theirs.p99 / 1000.0).collect();
+            vec![
+                compare("gateway hits, small, 8 connections, vs nginx proxy_cache", &hits, 0.5),
+                Row { yardstick: format!("{:.2} ms of nginx", Spread::of(&theirs).median), ..tail },
+            ]
+        }
+        Err(why) => {
+            origin.arrivals()?;
+            let hits = repeat(effort.repetitions, |_| load(gateway, ""))?;
+            origin.was_left_alone()?;
+            let skipped = Row::skipped("gateway hits, small, 8 connections, vs nginx proxy_cache", &why.to_string());
+            vec![skipped, tail(hits.iter())]
+        }
+    };
     let misses = repeat(effort.repetitions, |_| Ok([load(gateway, "no-store")?, load(proxy, "no-store")?]))?;
-    let p99 = |side: usize| -> Vec<f64> { hits.iter().map(|sides| sides[side].p99 / 1000.0).collect() };
-    let tail = Row::alone("gateway hit, small, 8 connections: p99, beside nginx", &p99(0), "ms", Target::AtMost(2.0));
-    Ok(vec![
-        compare("gateway hits, small, 8 connections, vs nginx proxy_cache", &hits, 0.5),
-        Row { yardstick: format!("{:.2} ms", Spread::of(&p99(1)).median), ..tail },
-        compare("gateway misses, small, 8 connections, vs a bare hyper proxy", &misses, 0.8),
-    ])
+    rows.push(compare("gateway misses, small, 8 connections, vs a bare hyper proxy", &misses, 0.8));
+    Ok(rows)
+}
+
+fn tail<'a>(hits: impl Iterator<Item = &'a Timed>) -> Row {
+    let p99: Vec<f64> = hits.map(|timed| timed.p99 / 1000.0).collect();
+    Row::alone("gateway hits, small, 8 connections: p99", &p99, "ms", Target::AtMost(2.0))
 }
 
 fn compare(case: &str, taken: &[[Timed; 2]], least: f64) -> Row {
@@ -96,6 +113,12 @@ async fn load(effort: Effort, to: SocketAddr, query: &str) -> Fallible<Timed> {
     Ok(Timed { per_second, p50, p99 })
 }
 
+/// The program: where systems put it, which is not on everybody's path, or else wherever it is.
+pub fn nginx() -> &'static str {
+    const OF_THE_SYSTEM: &str = "/usr/sbin/nginx";
+    if Path::new(OF_THE_SYSTEM).exists() { OF_THE_SYSTEM } else { "nginx" }
+}
+
 /// A caching nginx; ended when dropped.
 struct Nginx {
     child: Child,
@@ -104,7 +127,8 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn start(folder: TempDir, upstream: u16) -> Fallible<Self> {
+    fn start(upstream: u16) -> Fallible<Self> {
+        let folder = TempDir::new()?;
         let address = StdListener::bind("127.0.0.1:0")?.local_addr()?;
         let at = folder.path().display();
         let port = address.port();
@@ -129,7 +153,7 @@ impl Nginx {
         );
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, config)?;
-        let child = Command::new("nginx")
+        let child = Command::new(nginx())
             .arg("-p")
             .arg(folder.path())
             .arg("-c")

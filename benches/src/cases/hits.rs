@@ -122,10 +122,12 @@ pub fn from_sqlite(effort: Effort) -> Fallible<Vec<Row>> {
             Row::ratio(case, per_second(&ours), per_second(&theirs), &ratios, target)
         };
         let name = size.name;
+        // The raw read of a packed row hands over packed bytes, which nobody can use yet; a medium body takes longer to unpack
+        // than to read. So ours is also judged beside a raw read of the very bytes it hands over, and with compression off.
         let raw = Target::AtLeast(AGAINST_RAW[at]);
-        rows.push(row(format!("SQLite hit, {name}, vs raw read of the same row"), 0, 1, raw));
-        rows.push(row(format!("SQLite hit, {name}, vs raw read of the body uncompressed"), 0, 3, Target::None));
-        rows.push(row(format!("the same with compression off, vs raw read of the same row, {name}"), 2, 3, raw));
+        rows.push(row(format!("SQLite hit, {name}, vs raw read of the same row, left packed"), 0, 1, raw));
+        rows.push(row(format!("SQLite hit, {name}, vs raw read of the same body from a row not packed"), 0, 3, raw));
+        rows.push(row(format!("SQLite hit, {name}, compression off, vs raw read of the same row"), 2, 3, raw));
         rows.push(row(format!("SQLite hit, {name}, vs http-cache redb"), 0, 4, Target::AtLeast(AGAINST_REDB[at])));
         let p50: Vec<f64> = taken.iter().map(|sides| sides[0].p50).collect();
         let p99: Vec<f64> = taken.iter().map(|sides| sides[0].p99).collect();

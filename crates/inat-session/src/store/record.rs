@@ -60,7 +60,9 @@ pub(super) fn decode(row: &[u8], id: i64) -> Option<Record> {
     if u64::from_le_bytes(*sum) != checksum(id, rest) {
         return None;
     }
-    let mut from = Bytes::copy_from_slice(rest);
+    // Only field values outlive this, and they share one allocation.
+    let shared = Bytes::copy_from_slice(rest);
+    let mut from: &[u8] = &shared;
     let key = Key(take_array(&mut from)?);
     let body_len = from.try_get_u64_le().ok()?;
     let policy = take_policy(&mut from)?;
@@ -74,10 +76,10 @@ pub(super) fn decode(row: &[u8], id: i64) -> Option<Record> {
             whole: from.try_get_u64_le().ok()?,
         }),
     };
-    let method = Method::from_bytes(&take_text(&mut from)?).ok()?;
-    let url = Url::parse(std::str::from_utf8(&take_text(&mut from)?).ok()?).ok()?;
+    let method = Method::from_bytes(take_text(&mut from)?).ok()?;
+    let url = Url::parse(std::str::from_utf8(take_text(&mut from)?).ok()?).ok()?;
     let vary = take_vary(&mut from)?;
-    let headers = take_headers(&mut from)?;
+    let headers = take_headers(&mut from, &shared)?;
     let entry = Entry { method, url, identity, status, headers, vary, policy, part };
     Some(Record { key, body_len, entry })
 }
@@ -94,7 +96,7 @@ fn put_policy(out: &mut Vec<u8>, policy: &Policy) {
     out.put_u32_le(policy.flags.0);
 }
 
-fn take_policy(from: &mut Bytes) -> Option<Policy> {
+fn take_policy(from: &mut &[u8]) -> Option<Policy> {
     let request_time = Timestamp::from_micros(from.try_get_i64_le().ok()?);
     let response_time = Timestamp::from_micros(from.try_get_i64_le().ok()?);
     let mut span = || -> Option<Duration> {
@@ -118,7 +120,7 @@ fn take_policy(from: &mut Bytes) -> Option<Policy> {
     })
 }
 
-fn take_identity(from: &mut Bytes) -> Option<Identity> {
+fn take_identity(from: &mut &[u8]) -> Option<Identity> {
     let [marker, hash @ ..] = take_array::<17>(from)?;
     Some(if marker == 0 { Identity::Anonymous } else { Identity::Owner(hash) })
 }
@@ -133,24 +135,24 @@ fn put_vary(out: &mut Vec<u8>, vary: &Vary) {
     }
 }
 
-fn take_vary(from: &mut Bytes) -> Option<Vary> {
+fn take_vary(from: &mut &[u8]) -> Option<Vary> {
     let any = from.try_get_u8().ok()? != 0;
     let mut fields = Vec::new();
     for _ in 0..from.try_get_u32_le().ok()? {
-        let name = HeaderName::from_bytes(&take_text(from)?).ok()?;
+        let name = HeaderName::from_bytes(take_text(from)?).ok()?;
         let hash = if from.try_get_u8().ok()? == 0 { None } else { Some(take_array(from)?) };
         fields.push((name, hash));
     }
     Some(Vary { fields, any })
 }
 
-fn take_headers(from: &mut Bytes) -> Option<HeaderMap> {
+fn take_headers(from: &mut &[u8], shared: &Bytes) -> Option<HeaderMap> {
     let count = usize::try_from(from.try_get_u32_le().ok()?).ok()?;
     // A field takes eight bytes at least, which bounds what a forged count can make us allocate.
     let mut headers = HeaderMap::try_with_capacity(count.min(from.len() / 8)).ok()?;
     for _ in 0..count {
-        let name = HeaderName::from_bytes(&take_text(from)?).ok()?;
-        let value = HeaderValue::from_maybe_shared(take_text(from)?).ok()?;
+        let name = HeaderName::from_bytes(take_text(from)?).ok()?;
+        let value = HeaderValue::from_maybe_shared(shared.slice_ref(take_text(from)?)).ok()?;
         headers.try_append(name, value).ok()?;
     }
     Some(headers)
@@ -166,12 +168,12 @@ fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.put_slice(text);
 }
 
-fn take_text(from: &mut Bytes) -> Option<Bytes> {
+fn take_text<'row>(from: &mut &'row [u8]) -> Option<&'row [u8]> {
     let len = usize::try_from(from.try_get_u32_le().ok()?).ok()?;
-    (len <= from.len()).then(|| from.split_to(len))
+    from.split_off(..len)
 }
 
-fn take_array<const N: usize>(from: &mut Bytes) -> Option<[u8; N]> {
+fn take_array<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     let mut array = [0; N];
     from.try_copy_to_slice(&mut array).ok()?;
     Some(array)

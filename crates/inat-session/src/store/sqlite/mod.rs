@@ -257,7 +257,8 @@ impl SqliteStore {
 
     fn locked(&self) -> StoreError {
         self.patience.lose();
-        self.warn_once("the cache file is locked by another program; going on without", "");
+        let waited = format!("it still was after {:?}", self.config.busy_timeout);
+        self.warn_once("the cache file is locked by another program; going on without", &waited);
         StoreError::Locked(self.config.busy_timeout)
     }
 
