@@ -7,7 +7,7 @@ use std::time::Duration;
 use inat_gateway::Upstream;
 use inat_session::Session;
 
-use crate::support::{Origin, Say, before, config, plain, start};
+use crate::support::{Origin, Say, before, by_the_librarys_rules, config, plain, start};
 
 #[test]
 fn hits_say_that_they_are() {
@@ -126,7 +126,7 @@ fn another_servers_post_is_a_post_whatever_it_calls_itself() {
     assert_eq!(disguised().text(), "POST /x HTTP/1.1", "nor answered by one");
     assert!(gateway.get("/x").cache().contains("fwd="), "and it outdates what is stored");
     let upstreams = Upstream::api(&format!("http://{}", origin.addr)).unwrap();
-    let api = start(config(upstreams), plain());
+    let api = start(config(upstreams), by_the_librarys_rules());
     let long = || api.request("POST", "/v1/x", "X-HTTP-Method-Override: GET\r\n", "q=1");
     assert_eq!(long().text(), "POST /v1/x HTTP/1.1");
     assert!(long().cache().contains("; hit"), "for the API it is a GET with a long query");

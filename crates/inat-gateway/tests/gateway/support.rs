@@ -132,12 +132,12 @@ pub struct Running {
 
 /// A session that only does what HTTP says.
 pub fn plain() -> SessionBuilder {
-    faithful(Session::builder())
-        .cache_in_memory()
-        .budget_in_memory()
-        .unlimited()
-        .headers_only()
-        .timeout(Duration::from_secs(5))
+    by_the_librarys_rules().headers_only()
+}
+
+/// A session that knows what it has in front of it.
+pub fn by_the_librarys_rules() -> SessionBuilder {
+    faithful(Session::builder()).cache_in_memory().budget_in_memory().unlimited().timeout(Duration::from_secs(5))
 }
 
 /// In front of this origin, as a plain caching proxy.
