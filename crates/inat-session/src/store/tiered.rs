@@ -105,10 +105,9 @@ impl<S: Coherent> TieredStore<S> {
 
     fn load(&self, key: &Key, now: Timestamp, pulse: u64) -> Result<Vec<Stored>, StoreError> {
         let loaded = self.back.load(key, now)?;
-        let (Some(tier), Some(first)) = (&self.tier, loaded.first()) else {
-            return Ok(Vec::new());
-        };
-        let touched = AtomicI64::new(first.used.max(minute(now)));
+        let Some(tier) = &self.tier else { return Ok(Vec::new()) };
+        // That there is nothing is worth knowing too: who has found nothing looks again before it asks the server.
+        let touched = AtomicI64::new(loaded.first().map_or(0, |first| first.used).max(minute(now)));
         let mut versions: Vec<Version> = loaded.iter().map(|loaded| loaded.version).collect();
         versions.sort_unstable();
         let mut variants: Vec<Stored> = loaded.into_iter().map(|loaded| loaded.stored).collect();

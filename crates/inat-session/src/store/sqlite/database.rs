@@ -19,7 +19,7 @@ const IDLE: usize = 16;
 const LOOK_EVERY: u32 = 1024;
 /// The log is written back into the file beyond this many pages: 32 MiB. Writing back waits for the disk, and the longer the
 /// log, the more often its pages were written to it and need writing back once.
-const CHECKPOINT_PAGES: u64 = 2048;
+const CHECKPOINT_PAGES: u64 = 8192;
 /// The log is cut to this many bytes when it starts again.
 const LOG_BYTES: u64 = 8 << 20;
 
@@ -171,7 +171,10 @@ impl Database {
         if inode(&store.path) != self.inode {
             return Err(Fault::Moved);
         }
-        open::connect(&store.path, &store.config)
+        let conn = open::connect(&store.path, &store.config)?;
+        // Enough for the inner pages of a large file; bodies are read once, and the memory tier keeps what is asked for again.
+        conn.execute_batch("PRAGMA cache_size = -512")?;
+        Ok(conn)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::worth::{dead_at, minute, resource};
 /// Entries removed at a time when there is no room. A put that needs little removes little.
 const STEP: i64 = 8;
 /// Pages given back to the file system at a time, when many are free.
-const VACUUM_PAGES: i64 = 64;
+const VACUUM_PAGES: i64 = 256;
 /// Rows marked as used in the future, by a clock that was wrong, would never be the least recently used.
 const FUTURE_MINUTES: i64 = 24 * 60;
 
