@@ -171,10 +171,7 @@ impl Database {
         if inode(&store.path) != self.inode {
             return Err(Fault::Moved);
         }
-        let conn = open::connect(&store.path, &store.config)?;
-        // Enough for the inner pages of a large file; bodies are read once, and the memory tier keeps what is asked for again.
-        conn.execute_batch("PRAGMA cache_size = -512")?;
-        Ok(conn)
+        open::connect(&store.path, &store.config)
     }
 }
 
