@@ -268,6 +268,7 @@ fn hint(kind: &Kind) -> Option<String> {
         Kind::Deadline(_) => "allow more time (`deadline`)",
         Kind::InsideAsync => "use `inat_session::Session` here, or call this from `tokio::task::spawn_blocking`",
         Kind::Closed => "make a new session",
+        Kind::Config(_) => "change that setting, or leave it at its default",
         Kind::Decode(_) => "look at the body as text; the endpoint may answer in another shape than the type",
         _ => return None,
     };

@@ -14,8 +14,10 @@ use crate::limit::{Ledger, Limiter, MemoryLedger, SqliteLedger};
 use crate::lookup::Shelf;
 use crate::parts::Core;
 use crate::paths::Paths;
+use crate::retry::Backoff;
 use crate::stage::Stage;
 use crate::store::{MemoryStore, SqliteStore, Store, TieredStore};
+use crate::transport::RequestTimeout;
 use crate::{Error, Kind};
 
 /// Everything the path needs, or which setting is wrong.
@@ -24,6 +26,7 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
         return Err(config(problem.clone()));
     }
     builder.limits.validate().map_err(config)?;
+    check_times(&builder).map_err(config)?;
     let defaults = builder.defaults();
     let clock = builder.clock.clone();
     let file = store_file(&builder)?;
@@ -51,6 +54,23 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
         transport,
         closed: AtomicBool::new(false),
     })
+}
+
+/// Limits that no request could keep, and waits that are no times.
+fn check_times(builder: &SessionBuilder) -> Result<(), String> {
+    let RequestTimeout { timeout, write_timeout, .. } = builder.timeout;
+    for (name, limit) in [("timeout", timeout), ("write_timeout", write_timeout)] {
+        if limit.is_some_and(|limit| limit.is_zero()) {
+            return Err(format!("{name} is 0, which no answer can keep; leave it out, or say `None` for no limit"));
+        }
+    }
+    let Backoff { factor, jitter } = builder.backoff;
+    for (name, value) in [("backoff_factor", factor), ("backoff_jitter", jitter)] {
+        if !value.is_finite() || value < 0.0 {
+            return Err(format!("{name} is {value}; it must be a number, 0 or more"));
+        }
+    }
+    Ok(())
 }
 
 /// The rules of the cache. Where the API's base is somebody else's host (a sandbox, a gateway), it is iNaturalist's all the

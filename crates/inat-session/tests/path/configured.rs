@@ -54,7 +54,7 @@ fn the_base() {
 
 #[test]
 fn what_is_wrong_is_said_when_the_session_is_built() {
-    let rows: [(Build, &str); 9] = [
+    let rows: [(Build, &str); 14] = [
         (|b| b.base_url("not a url"), "base URL"),
         (|b| b.base_url("ftp://h.example/"), "http"),
         (|b| b.per_second(f64::NAN), "per_second"),
@@ -64,11 +64,17 @@ fn what_is_wrong_is_said_when_the_session_is_built() {
         (|b| b.allowable_codes([200, 7]), "7"),
         (|b| b.limit_statuses([1429]), "1429"),
         (|b| b.limits(Limits { per_hour: -3.0, ..Limits::default() }), "per_hour"),
+        (|b| b.timeout(Duration::ZERO), "timeout is 0"),
+        (|b| b.write_timeout(Duration::ZERO), "write_timeout is 0"),
+        (|b| b.backoff_factor(-0.5), "backoff_factor"),
+        (|b| b.backoff_factor(f64::NAN), "backoff_factor"),
+        (|b| b.backoff_jitter(f64::INFINITY), "backoff_jitter"),
     ];
     for (wrong, named) in rows {
         let error = wrong(offline(always(&[]), &Clock::manual())).build().unwrap_err();
         assert!(matches!(error.kind(), Kind::Config(_)), "{error:?}");
         assert!(error.stage() == Stage::Build && error.to_string().contains(named), "{error}");
+        assert!(error.hint().is_some(), "{error}");
     }
 }
 
