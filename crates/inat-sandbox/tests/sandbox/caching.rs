@@ -1,19 +1,8 @@
 //! Validators, lifetimes, compression, and the caches in front of and behind the origin.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod client;
 
 use std::time::Duration;
 
-use client::{bearer, get, get_with, gunzip, send};
+use crate::client::{bearer, get, get_with, gunzip, send};
 use inat_sandbox::{Cdn, Config, Sandbox};
 
 fn sandbox() -> Sandbox {

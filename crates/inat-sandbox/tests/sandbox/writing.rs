@@ -1,17 +1,6 @@
 //! Writes: seen by later reads, refused where they must be, files received byte by byte.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
 
-mod client;
-
-use client::{Reply, bearer, get, get_with, send};
+use crate::client::{Reply, bearer, get, get_with, send};
 use inat_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 

@@ -9,49 +9,49 @@ use std::{
 use serde_json::Value;
 
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
     /// Dechunked, still compressed.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Whether the framing says that nothing is missing.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-pub fn connect(addr: SocketAddr) -> TcpStream {
+pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream
 }
 
-pub fn get(addr: SocketAddr, target: &str) -> Reply {
+pub(crate) fn get(addr: SocketAddr, target: &str) -> Reply {
     send(addr, "GET", target, &[], b"")
 }
 
-pub fn get_with(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Reply {
+pub(crate) fn get_with(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Reply {
     send(addr, "GET", target, headers, b"")
 }
 
-pub fn send(addr: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+pub(crate) fn send(addr: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     exchange(addr, method, target, headers, body).unwrap_or_else(|error| panic!("{method} {target}: {error}"))
 }
 
 /// One request on its own connection; an error where no head of a reply came back.
-pub fn exchange(
+pub(crate) fn exchange(
     addr: SocketAddr,
     method: &str,
     target: &str,
@@ -68,7 +68,7 @@ pub fn exchange(
     }
 }
 
-pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8], keep: bool) -> Vec<u8> {
+pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8], keep: bool) -> Vec<u8> {
     let mut out = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
     if !keep {
         out += "Connection: close\r\n";
@@ -86,7 +86,7 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]
 }
 
 /// The first reply in these bytes, and where it ends.
-pub fn parse(raw: &[u8], head_only: bool) -> Option<(Reply, usize)> {
+pub(crate) fn parse(raw: &[u8], head_only: bool) -> Option<(Reply, usize)> {
     let end = raw.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&raw[..end]).into_owned();
     let mut lines = head.lines();
@@ -131,12 +131,12 @@ fn dechunk(raw: &[u8]) -> (Vec<u8>, bool, usize) {
     }
 }
 
-pub fn gunzip(body: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn gunzip(body: &[u8]) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     flate2::read::GzDecoder::new(body).read_to_end(&mut out)?;
     Ok(out)
 }
 
-pub fn bearer(user: u64) -> String {
+pub(crate) fn bearer(user: u64) -> String {
     format!("Bearer {}", inat_sandbox::Sandbox::jwt(user, 3_600))
 }

@@ -1,22 +1,11 @@
 //! The field names of recorded answers, where a folder of them is at hand: every name the real API gives, the sandbox gives.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod client;
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-use client::get;
+use crate::client::get;
 use inat_sandbox::{Config, Sandbox};
 use serde_json::Value;
 

@@ -1,22 +1,11 @@
 //! Faults, scripts and limits, as a client meets them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod client;
 
 use std::{
     io::{Read, Write},
     time::{Duration, Instant},
 };
 
-use client::{exchange, get, get_with, gunzip, send};
+use crate::client::{exchange, get, get_with, gunzip, send};
 use inat_sandbox::{Answer, Config, Fault, RetryAfter, Sandbox, Throttle};
 use serde_json::{Value, json};
 
@@ -24,7 +13,7 @@ fn sandbox() -> Sandbox {
     Sandbox::start(Config { observations: 200, ..Config::default() }).unwrap()
 }
 
-fn meet(sandbox: &Sandbox, fault: &str) -> std::io::Result<client::Reply> {
+fn meet(sandbox: &Sandbox, fault: &str) -> std::io::Result<crate::client::Reply> {
     exchange(sandbox.addr(), "GET", "/v1/taxa/48662", &[("X-Sandbox-Fault", fault)], b"")
 }
 
@@ -105,7 +94,7 @@ fn broken_connections() {
     let reset = meet(&sandbox, "reset-mid").unwrap();
     assert!(!reset.whole && reset.status == 200);
 
-    let mut stream = client::connect(sandbox.addr());
+    let mut stream = crate::client::connect(sandbox.addr());
     stream.write_all(b"GET /v1/taxa/3?X-Sandbox-Fault=reset HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let error = stream.read(&mut [0; 10]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -212,7 +201,7 @@ fn the_throttle_counts_before_anything_else() {
 #[test]
 fn a_reply_lost_after_commit_leaves_one_record() {
     let sandbox = sandbox();
-    let token = client::bearer(7);
+    let token = crate::client::bearer(7);
     let body = json!({ "observation": { "uuid": "11111111-2222-4333-8444-555555555555", "species_guess": "Monarch" } })
         .to_string();
     let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];

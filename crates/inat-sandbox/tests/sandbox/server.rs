@@ -1,15 +1,4 @@
 //! The server itself: connections, framing, bounds, garbage, stopping.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod client;
 
 use std::{
     io::{Read, Write},
@@ -19,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use client::{connect, get, parse, request};
+use crate::client::{connect, get, parse, request};
 use inat_sandbox::{Answer, Config, Sandbox};
 use proptest::prelude::*;
 
@@ -126,7 +115,7 @@ fn garbage_never_takes_it_down() {
                 &request("GET", &target, &[("Authorization", "Bearer x.y.z"), ("Range", "bytes=5-1")], b"", false),
             );
             prop_assert!(parse(&raw, false).is_some(), "{target}");
-            let token = client::bearer(1);
+            let token = crate::client::bearer(1);
             let raw = talk(&sandbox, &request("POST", &target, &[("Authorization", &token)], &noise, false));
             prop_assert!(parse(&raw, false).is_some(), "{target}");
             talk(&sandbox, &noise);

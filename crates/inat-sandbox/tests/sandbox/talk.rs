@@ -1,17 +1,6 @@
 //! What people say about observations: written, seen by later reads, refused, changed, taken back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
 
-mod client;
-
-use client::{Reply, bearer, get, get_with, send};
+use crate::client::{Reply, bearer, get, get_with, send};
 use inat_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 

@@ -1,17 +1,6 @@
 //! The older API of www.inaturalist.org, map tiles, and the page that says what there is.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
 
-mod client;
-
-use client::{bearer, get, get_with, send};
+use crate::client::{bearer, get, get_with, send};
 use inat_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 

@@ -1,17 +1,6 @@
 //! The API's routes, limits, texts and traps.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
 
-mod client;
-
-use client::{bearer, get, get_with, send};
+use crate::client::{bearer, get, get_with, send};
 use inat_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
@@ -19,7 +8,7 @@ fn sandbox() -> Sandbox {
     Sandbox::start(Config { observations: 12_000, ..Config::default() }).unwrap()
 }
 
-fn ids(reply: &client::Reply) -> Vec<u64> {
+fn ids(reply: &crate::client::Reply) -> Vec<u64> {
     reply.json()["results"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect()
 }
 
