@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -17,7 +18,7 @@ use super::desk::{Desk, Held, step};
 use super::ledger::{Ask, Confirmed, LedgerError};
 use super::limiter::{Limiter, granted, reason};
 use super::permit::{Refusal, Wait, WaitReason};
-use super::turn::{Head, Turn};
+use super::turn::{Head, Ticket, Turn};
 use crate::Timestamp;
 
 type Heard<'a> = &'a (dyn Fn(&Wait) + Send + Sync);
@@ -25,7 +26,7 @@ type Place = Pin<Box<dyn Future<Output = Result<Head, Timestamp>> + Send>>;
 
 /// How far a caller got without waiting.
 enum Stage {
-    /// So many are before it.
+    /// Others are before it; its number in the queue.
     Queued(Place, u64),
     /// It is first, but the ledger is in use.
     First(Head),
@@ -47,7 +48,7 @@ impl Limiter {
         until: Option<Timestamp>,
         on_wait: Heard<'_>,
     ) -> Result<Held, Refusal> {
-        let stage = if let Some(front) = Turn::try_take(&desk.turn) {
+        let stage = if let Some(front) = Turn::take_soon(&desk.turn) {
             match self.reserve_here(desk, until, true) {
                 Ok(Ok(held)) if held.is_due() => return Ok(held),
                 Ok(Ok(held)) => Stage::Reserved(front, held),
@@ -56,13 +57,14 @@ impl Limiter {
                 Err(error) => return Err(error.into()),
             }
         } else {
-            let ahead = desk.turn.waiting();
-            let mut place: Place = Box::pin(Turn::take(Arc::clone(&desk.turn), until));
+            let ticket = Ticket::draw(&desk.turn);
+            let number = ticket.number();
+            let mut place: Place = Box::pin(Turn::take(ticket, until));
             // The first poll takes the place: who comes first is served first.
             match place.as_mut().now_or_never() {
                 Some(Ok(front)) => Stage::First(front),
                 Some(Err(until)) => return Err(Refusal::TooLong { until }),
-                None => Stage::Queued(place, ahead),
+                None => Stage::Queued(place, number),
             }
         };
         let (say, news) = unbounded_channel();
@@ -91,9 +93,15 @@ impl Limiter {
         on_wait: Heard<'_>,
     ) -> Result<Held, Refusal> {
         let (front, mut reserved) = match stage {
-            Stage::Queued(place, ahead) => {
-                self.expect(desk, until, ahead, on_wait).await?;
-                (place.await.map_err(|until| Refusal::TooLong { until })?, None)
+            Stage::Queued(place, number) => {
+                let taken = match select(place, std::pin::pin!(desk.turn.sleeps())).await {
+                    Either::Left((taken, _)) => taken,
+                    Either::Right(((), place)) => {
+                        self.expect(desk, until, desk.turn.before(number), on_wait).await?;
+                        place.await
+                    }
+                };
+                (taken.map_err(|until| Refusal::TooLong { until })?, None)
             }
             Stage::First(front) => (front, None),
             Stage::Reserved(front, held) => (front, Some(held)),

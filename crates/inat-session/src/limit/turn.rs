@@ -4,8 +4,8 @@
 //! wait for all of them. With it the job holds one slot of the future, its other tasks wait here, in order, and know nothing
 //! of the ledger. **The bound:** a newcomer waits for at most one slot per other process, and then for its own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex as Short, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, select};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
@@ -19,8 +19,24 @@ pub(super) struct Turn {
     head: Arc<Mutex<()>>,
     /// Until when the head of the queue sleeps.
     sleeping: watch::Sender<Timestamp>,
-    waiting: AtomicU64,
+    waiting: Short<Waiting>,
 }
+
+/// Those behind the head, by the numbers they drew when they came.
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    numbers: BTreeSet<u64>,
+}
+
+/// A number in the queue, held for as long as its owner waits, and not longer when its future is dropped.
+pub(super) struct Ticket {
+    number: u64,
+    turn: Arc<Turn>,
+}
+
+/// A reservation takes about 20 µs, giving way about one.
+const MOMENT: u32 = 40;
 
 /// The right to reserve. The next one gets it when this is dropped.
 pub(super) struct Head {
@@ -30,7 +46,7 @@ pub(super) struct Head {
 
 impl Turn {
     pub(super) fn new() -> Self {
-        Self { head: Arc::default(), sleeping: watch::Sender::new(Timestamp::EPOCH), waiting: AtomicU64::new(0) }
+        Self { head: Arc::default(), sleeping: watch::Sender::new(Timestamp::EPOCH), waiting: Short::default() }
     }
 
     /// The right to reserve, when nobody waits for it.
@@ -39,15 +55,46 @@ impl Turn {
         Some(Head { _guard: guard, turn: Arc::clone(turn) })
     }
 
+    /// The right to reserve, when it can be had within a moment: nobody waits, and the head does not sleep. A head that is in
+    /// the middle of a reservation is done sooner than a queue has formed, and a queue lasts: while one is woken, others come.
+    pub(super) fn take_soon(turn: &Arc<Self>) -> Option<Head> {
+        for _ in 0..MOMENT {
+            if let Some(head) = Self::try_take(turn) {
+                return Some(head);
+            }
+            if turn.waiting() > 0 || *turn.sleeping.borrow() != Timestamp::EPOCH {
+                return None;
+            }
+            std::thread::yield_now();
+        }
+        None
+    }
+
     /// How many wait behind the head.
     pub(super) fn waiting(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
+        self.line().numbers.len() as u64
+    }
+
+    /// How many wait behind the head, and before this number.
+    pub(super) fn before(&self, number: u64) -> u64 {
+        self.line().numbers.range(..number).count() as u64
+    }
+
+    /// Ends when the head sleeps: then others wait for longer than a moment.
+    pub(super) async fn sleeps(&self) {
+        let mut sleeping = self.sleeping.subscribe();
+        // The sender is this turn's own, so it is there.
+        let _ = sleeping.wait_for(|at| *at != Timestamp::EPOCH).await;
+    }
+
+    fn line(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the turn. Who must be gone by `until` gives up as soon as the head is known to sleep longer than that, and
     /// learns until when: nobody waits for a deadline that cannot be kept, and no timer is needed.
-    pub(super) async fn take(turn: Arc<Self>, until: Option<Timestamp>) -> Result<Head, Timestamp> {
-        let _counted = Counted::new(&turn.waiting);
+    pub(super) async fn take(ticket: Ticket, until: Option<Timestamp>) -> Result<Head, Timestamp> {
+        let turn = Arc::clone(&ticket.turn);
         let mut mine = std::pin::pin!(Arc::clone(&turn.head).lock_owned());
         let mut sleeping = turn.sleeping.subscribe();
         let guard = loop {
@@ -61,7 +108,7 @@ impl Turn {
                 break guard;
             }
         };
-        Ok(Head { _guard: guard, turn: Arc::clone(&turn) })
+        Ok(Head { _guard: guard, turn })
     }
 }
 
@@ -79,19 +126,24 @@ impl Drop for Head {
     }
 }
 
-/// Counts a waiter for as long as it waits, also when its future is dropped.
-struct Counted<'a>(&'a AtomicU64);
+impl Ticket {
+    pub(super) fn draw(turn: &Arc<Turn>) -> Self {
+        let mut line = turn.line();
+        let number = line.next;
+        line.next += 1;
+        line.numbers.insert(number);
+        drop(line);
+        Self { number, turn: Arc::clone(turn) }
+    }
 
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicU64) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.turn.line().numbers.remove(&self.number);
     }
 }
 
@@ -104,7 +156,7 @@ mod tests {
     fn first_come_first_served() {
         let turn = Arc::new(Turn::new());
         let mut front = Turn::try_take(&turn);
-        let mut line: Vec<_> = (0..20).map(|_| Box::pin(Turn::take(Arc::clone(&turn), None))).collect();
+        let mut line: Vec<_> = (0..20).map(|_| Box::pin(Turn::take(Ticket::draw(&turn), None))).collect();
         assert!(line.iter_mut().all(|place| place.as_mut().now_or_never().is_none()));
         assert_eq!(turn.waiting(), 20);
         for next in 0..20 {
@@ -123,8 +175,8 @@ mod tests {
         let turn = Arc::new(Turn::new());
         let front = Turn::try_take(&turn).unwrap();
         let at = Timestamp::from_secs;
-        let mut hasty = Box::pin(Turn::take(Arc::clone(&turn), Some(at(100))));
-        let mut patient = Box::pin(Turn::take(Arc::clone(&turn), Some(at(200))));
+        let mut hasty = Box::pin(Turn::take(Ticket::draw(&turn), Some(at(100))));
+        let mut patient = Box::pin(Turn::take(Ticket::draw(&turn), Some(at(200))));
         assert!(hasty.as_mut().now_or_never().is_none() && patient.as_mut().now_or_never().is_none());
         front.sleeps_until(at(150));
         assert_eq!(hasty.as_mut().now_or_never().and_then(Result::err), Some(at(150)));
