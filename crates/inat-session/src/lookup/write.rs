@@ -10,6 +10,7 @@ use crate::Timestamp;
 use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Response};
+use crate::runtime::may_wait;
 use crate::store::{StoreError, Stored};
 
 /// What has become of an answer.
@@ -128,7 +129,9 @@ impl Shelf {
         if !fits || is_outdated() || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
             return Expiry::NotStored;
         }
-        match self.store().put(key, entry, body, now) {
+        let store = self.store();
+        let put = store.put_at_once(key, entry, body, now);
+        match put.unwrap_or_else(|| may_wait(|| store.put(key, entry, body, now))) {
             // A write was answered at this very moment, and dropped what was there before.
             Ok(()) if is_outdated() => {
                 self.forget(key, asked, now);

@@ -84,10 +84,8 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(trip, prepared, arrived, origin);
-                response.expiry = may_wait(|| {
-                    let answered = Answered { response: &response, asked: &prepared.headers, writes: trip.writes };
-                    core.shelf.put(&key, &entry, &body, &answered, now)
-                });
+                let answered = Answered { response: &response, asked: &prepared.headers, writes: trip.writes };
+                response.expiry = core.shelf.put(&key, &entry, &body, &answered, now);
                 trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
             }

@@ -89,7 +89,7 @@ pub(super) fn stored(
             Some(body) if is_sound(&core, &asked, &head, &body) => {
                 head.content = Content::Whole(body.clone());
                 let answered = Answered { response: &head, asked: &asked, writes };
-                may_wait(|| core.shelf.put(&key, &entry, &body, &answered, now));
+                core.shelf.put(&key, &entry, &body, &answered, now);
             }
             // Too large to keep, and newer than what is kept.
             None => may_wait(|| core.shelf.forget(&key, &asked, now)),

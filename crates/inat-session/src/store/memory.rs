@@ -109,6 +109,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn put_at_once(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Option<Result<(), StoreError>> {
+        Some(self.put(key, entry, body, now))
+    }
+
     fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
         let mut contents = self.lock()?;
         let Contents { entries, bytes, .. } = &mut *contents;

@@ -169,6 +169,11 @@ impl<S: Coherent> Store for TieredStore<S> {
         self.back.put(key, entry, body, now)
     }
 
+    fn put_at_once(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Option<Result<(), StoreError>> {
+        self.forget(key);
+        self.back.put_at_once(key, entry, body, now)
+    }
+
     fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
         self.forget(key);
         self.back.freshen(key, id, entry, now)

@@ -1,16 +1,18 @@
 //! The connections of one open file: as many for reading as threads read at once, and one for writing.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, FileControl, Transaction, TransactionBehavior};
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, FileControl};
 
 use super::aside::{Inode, inode};
 use super::fault::Fault;
 use super::glance::Glance;
 use super::leases::Leases;
 use super::open;
+use super::transaction::Transaction;
 use super::{Config, SqliteStore};
 
 /// Reading connections kept for the next reader.
@@ -31,7 +33,7 @@ pub(super) struct Database {
     /// Which file it was at that time.
     pub(super) inode: Option<Inode>,
     readers: Mutex<Vec<Reader>>,
-    writer: Mutex<Option<Connection>>,
+    writer: Mutex<Option<Writer>>,
     pub(super) leases: Leases,
     pub(super) glance: Glance,
     glances: AtomicU32,
@@ -44,6 +46,16 @@ pub(super) struct Reader {
     /// What `PRAGMA data_version` said last. Only to be compared with what the same connection says.
     pub(super) version: i64,
     reads: u32,
+}
+
+/// The connection that writes.
+#[derive(Debug)]
+struct Writer {
+    conn: Connection,
+    /// Pages in the log after its last commit; `None` where the file has no log, and every commit waits for the disk.
+    log: Option<Arc<AtomicU64>>,
+    /// The log is written back beyond this many.
+    log_bound: u64,
 }
 
 impl Database {
@@ -95,13 +107,24 @@ impl Database {
         self.glances.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1
     }
 
-    /// Writes in a transaction that takes the lock at its start: one that began by reading could not wait for it.
+    /// Writes in a transaction. May wait for others, and for the disk.
     pub(super) fn write<T>(
         &self,
         store: &SqliteStore,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.transact(store, &mut lock(&self.writer), work)
+        self.write_with(store, &mut lock(&self.writer), work)
+    }
+
+    /// The same when that takes microseconds; `None` where somebody else writes, or the log has to be written back. What goes
+    /// wrong is told by the next one that may wait.
+    pub(super) fn write_at_once<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let mut writer = self.writer.try_lock().ok()?;
+        let writer = writer.as_mut().filter(|writer| writer.is_quick())?;
+        writer.transact(Duration::ZERO, work).ok()
     }
 
     /// Closes everything, after the log was written back as far as readers allow.
@@ -118,34 +141,24 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         match self.writer.try_lock() {
-            Ok(mut writer) => self.transact(store, &mut writer, work),
+            Ok(mut writer) => self.write_with(store, &mut writer, work),
             Err(_) => Ok(()),
         }
     }
 
-    fn transact<T>(
+    fn write_with<T>(
         &self,
         store: &SqliteStore,
-        writer: &mut Option<Connection>,
+        writer: &mut Option<Writer>,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let conn = match writer {
-            Some(conn) => conn,
+        let writer = match writer {
+            Some(writer) => writer,
             None => writer.insert(self.writing(store)?),
         };
-        if has_moved(conn) {
-            return Err(Fault::Moved);
-        }
-        let hurried = store.patience.apply(conn)?;
-        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate);
-        let done = transaction.map_err(Fault::from).and_then(|transaction| {
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
-        });
-        if hurried {
-            conn.busy_timeout(store.config.busy_timeout)?;
-        }
+        let patience = if store.patience.is_lost() { Duration::ZERO } else { store.config.busy_timeout };
+        let done = writer.transact(patience, work);
+        writer.write_back();
         done
     }
 
@@ -155,15 +168,23 @@ impl Database {
         Ok(conn)
     }
 
-    fn writing(&self, store: &SqliteStore) -> Result<Connection, Fault> {
-        let conn = self.connect(store)?;
-        let pages = CHECKPOINT_PAGES.min(store.config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16);
+    fn writing(&self, store: &SqliteStore) -> Result<Writer, Fault> {
+        let mut conn = self.connect(store)?;
         // A log that is synchronised only when it is written back survives every crash of a program; a power cut may lose
         // the last few entries, which a cache can bear.
-        conn.execute_batch(&format!(
-            "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {pages}; PRAGMA journal_size_limit = {LOG_BYTES}"
-        ))?;
-        Ok(conn)
+        conn.execute_batch(&format!("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {LOG_BYTES}"))?;
+        let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let log = (mode == "wal").then(Arc::default);
+        if let Some(log) = &log {
+            let log: Arc<AtomicU64> = Arc::clone(log);
+            // In place of SQLite's own hook, which would write the log back within the commit.
+            conn.wal_hook(Some(move |_: &mut Wal, pages: i32| {
+                log.store(u64::from(pages.unsigned_abs()), Ordering::Relaxed);
+                Ok(())
+            }))?;
+        }
+        let log_bound = CHECKPOINT_PAGES.min(store.config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16);
+        Ok(Writer { conn, log, log_bound })
     }
 
     /// One more connection to the same file, not to another that took its place.
@@ -172,6 +193,39 @@ impl Database {
             return Err(Fault::Moved);
         }
         open::connect(&store.path, &store.config)
+    }
+}
+
+impl Writer {
+    fn transact<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if has_moved(&self.conn) {
+            return Err(Fault::Moved);
+        }
+        self.conn.busy_timeout(patience)?;
+        let transaction = Transaction::begin(&self.conn)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Whether a commit takes microseconds.
+    fn is_quick(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.load(Ordering::Relaxed) < self.log_bound)
+    }
+
+    /// Writes the log back into the file when it has grown long, as far as nobody reads what is in it. What cannot be written
+    /// back now is the next one's.
+    fn write_back(&self) {
+        if self.log.is_some() && !self.is_quick() {
+            let checkpoint = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            if let Err(error) = checkpoint {
+                tracing::debug!("the log of the cache file is not written back: {error}");
+            }
+        }
     }
 }
 

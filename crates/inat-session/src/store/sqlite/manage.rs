@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::Transaction;
-
 use super::SqliteStore;
 use super::database::Reader;
 use super::fault::Fault;
-use super::read::blob;
-use super::write::{Pages, delete, give_back_some};
+use super::read::{blob, whole};
+use super::transaction::Transaction;
+use super::write::{delete, give_back_some, size};
 use crate::Timestamp;
 use crate::cache::Glob;
 use crate::store::{Listed, Stats, Stored, record};
@@ -17,7 +16,7 @@ impl SqliteStore {
     pub(super) fn list_file(reader: &Reader, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, Fault> {
         let glob = pattern.map(Glob::new);
         let mut statement =
-            reader.conn.prepare_cached("SELECT id, used, stored, meta FROM entry ORDER BY used DESC, id DESC")?;
+            reader.conn.prepare_cached("SELECT id, used, stored, meta, data FROM entry ORDER BY used DESC, id DESC")?;
         let mut rows = statement.query([])?;
         let mut listed = Vec::new();
         while listed.len() < limit {
@@ -26,8 +25,9 @@ impl SqliteStore {
             let Some(record) = blob(row.get_ref(3)?).and_then(|meta| record::decode(meta, id)) else { continue };
             if glob.as_ref().is_none_or(|glob| glob.matches(&record.entry.url)) {
                 let entry = Arc::new(record.entry);
+                let body = whole(row.get_ref(4)?, id, record.body_len);
                 listed.push(Listed {
-                    stored: Stored { entry, id, body_len: record.body_len, body: None },
+                    stored: Stored { entry, id, body_len: record.body_len, body },
                     key: record.key,
                     size: stored.unsigned_abs(),
                     used: Timestamp::from_secs(used.saturating_mul(60)),
@@ -75,11 +75,10 @@ impl SqliteStore {
             .conn
             .prepare_cached("SELECT COUNT(*), COALESCE(SUM(stored), 0) FROM entry")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let pages = Pages::of(&reader.conn)?;
         Ok(Stats {
             entries: entries.unsigned_abs(),
             body_bytes: stored.unsigned_abs(),
-            total_bytes: (pages.all * pages.size).unsigned_abs(),
+            total_bytes: size(&reader.conn)?,
             bound_bytes: self.config.max_bytes,
         })
     }

@@ -29,6 +29,7 @@ mod owed;
 mod patience;
 mod read;
 mod store;
+mod transaction;
 mod uses;
 mod write;
 

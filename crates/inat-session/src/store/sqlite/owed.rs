@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Transaction;
-
 use super::SqliteStore;
 use super::fault::Fault;
+use super::transaction::Transaction;
 use crate::Timestamp;
 use crate::cache::Key;
 use crate::store::worth::resource;

@@ -32,17 +32,25 @@ impl Patience {
         self.lost_until.store(crate::timestamp::micros(until).max(1), Ordering::Relaxed);
     }
 
-    /// Keeps `conn` from waiting while patience is lost. `true` when it did, and the usual bound must be put back.
-    pub(super) fn apply(&self, conn: &Connection) -> rusqlite::Result<bool> {
+    /// Whether nobody waits now.
+    pub(super) fn is_lost(&self) -> bool {
         let until = self.lost_until.load(Ordering::Relaxed);
         if until == 0 {
-            return Ok(false);
+            return false;
         }
         if crate::timestamp::micros(self.clock.monotonic()) >= until {
             self.lost_until.store(0, Ordering::Relaxed);
-            return Ok(false);
+            return false;
         }
-        conn.busy_timeout(Duration::ZERO)?;
-        Ok(true)
+        true
+    }
+
+    /// Keeps `conn` from waiting while patience is lost. `true` when it did, and the usual bound must be put back.
+    pub(super) fn apply(&self, conn: &Connection) -> rusqlite::Result<bool> {
+        let is_lost = self.is_lost();
+        if is_lost {
+            conn.busy_timeout(Duration::ZERO)?;
+        }
+        Ok(is_lost)
     }
 }

@@ -14,11 +14,7 @@ use crate::cache::Key;
 use crate::store::tiered::{Loaded, Version};
 use crate::store::{StoreError, Stored, frame, record, variant};
 
-/// The body comes along with the first variant only: a hit with a single variant is the rule, and two statements would take
-/// and give back the read lock twice.
-const HIT: &str = "SELECT e.id, e.revision, e.used, e.meta, b.data \
-                   FROM entry e LEFT JOIN body b ON b.id = e.id AND e.slot = ?1 AND e.stored <= ?3 \
-                   WHERE e.slot BETWEEN ?1 AND ?2";
+const HIT: &str = "SELECT id, revision, used, meta, data, slot, stored FROM entry WHERE slot BETWEEN ?1 AND ?2";
 const BODY: &str = "SELECT data FROM body WHERE id = ?1";
 const VERSIONS: &str = "SELECT id, revision FROM entry WHERE slot BETWEEN ?1 AND ?2";
 /// Larger bodies are read when they are asked for.
@@ -53,7 +49,7 @@ impl SqliteStore {
     ) -> Result<Vec<Loaded>, Fault> {
         let (first, last) = slots(key);
         let mut statement = reader.conn.prepare_cached(HIT)?;
-        let mut rows = statement.query([first, last, COMES_ALONG])?;
+        let mut rows = statement.query([first, last])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let (id, revision, used) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -65,15 +61,26 @@ impl SqliteStore {
                 continue;
             }
             let body = match row.get_ref(4)? {
-                ValueRef::Null => None,
-                packed => {
-                    let body = blob(packed).and_then(|packed| frame::unpack(packed, id));
-                    if body.as_ref().is_none_or(|body| body.len() as u64 != record.body_len) {
-                        self.warn_damaged(id);
-                        continue;
+                // It comes along with the first variant only: a hit with a single variant is the rule. Now, while this statement
+                // holds the lock: another one would take it and give it back again.
+                ValueRef::Null if row.get::<_, i64>(5)? == first && row.get::<_, i64>(6)? <= COMES_ALONG => {
+                    let mut apart = reader.conn.prepare_cached(BODY)?;
+                    let mut rows = apart.query([id])?;
+                    match rows.next()? {
+                        Some(row) => Apart::Read(whole(row.get_ref(0)?, id, record.body_len)),
+                        None => Apart::Later,
                     }
-                    body
                 }
+                ValueRef::Null => Apart::Later,
+                beside => Apart::Read(whole(beside, id, record.body_len)),
+            };
+            let body = match body {
+                Apart::Read(None) => {
+                    self.warn_damaged(id);
+                    continue;
+                }
+                Apart::Read(body) => body,
+                Apart::Later => None,
             };
             let stored = Stored { entry: Arc::new(record.entry), id, body_len: record.body_len, body };
             if self.owed.hides(key, &stored) {
@@ -96,10 +103,9 @@ impl SqliteStore {
             let Some(row) = rows.next()? else {
                 return Ok(None);
             };
-            let body = blob(row.get_ref(0)?).and_then(|packed| frame::unpack(packed, stored.id));
-            if body.as_ref().is_none_or(|body| body.len() as u64 != stored.body_len) {
+            let body = whole(row.get_ref(0)?, stored.id, stored.body_len);
+            if body.is_none() {
                 self.warn_damaged(stored.id);
-                return Ok(None);
             }
             Ok(body)
         };
@@ -178,6 +184,19 @@ fn memory_variants(memory: &super::MemoryStore, key: &Key, now: Timestamp) -> Re
     let stored = crate::store::Store::variants(memory, key, now)?;
     let loaded = |stored: Stored| Loaded { version: Version { id: stored.id, revision: 0 }, used: 0, stored };
     Ok(stored.into_iter().map(loaded).collect())
+}
+
+/// A body, as far as it was looked for.
+enum Apart {
+    /// It was; `None` when it is damaged.
+    Read(Option<Bytes>),
+    /// It is read when it is asked for.
+    Later,
+}
+
+/// A body that stands in a column; `None` when it is damaged.
+pub(super) fn whole(packed: ValueRef<'_>, id: i64, len: u64) -> Option<Bytes> {
+    blob(packed).and_then(|packed| frame::unpack(packed, id)).filter(|body| body.len() as u64 == len)
 }
 
 /// The bytes of a column, without a copy; `None` for a value of another type.

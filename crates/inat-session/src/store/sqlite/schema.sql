@@ -1,5 +1,5 @@
 -- What a cache file holds. Metadata and bodies are apart, so that a 304 rewrites a few hundred bytes and never a body, and so
--- that looking for victims reads no bodies. Bodies stand in an ordinary rowid table: in an index b-tree SQLite copies whole
+-- that looking for victims reads no bodies. Only the smallest stand beside their metadata, on the same page. Bodies stand in an ordinary rowid table: in an index b-tree SQLite copies whole
 -- records to compare keys.
 CREATE TABLE entry (
     -- The first 60 bits of the key, then 4 bits to tell variants apart: all variants of a key are one short range.
@@ -17,7 +17,9 @@ CREATE TABLE entry (
     -- The URL without query and fragment.
     resource TEXT NOT NULL,
     -- The whole key and everything a hit needs to know, under one checksum: see record.rs.
-    meta     BLOB NOT NULL
+    meta     BLOB NOT NULL,
+    -- A body that is small once packed, as in `body`; NULL where it stands there.
+    data     BLOB
 );
 -- Covers eviction, pruning and statistics, which then read no metadata.
 CREATE INDEX entry_by_use ON entry (used, id, stored, dead);

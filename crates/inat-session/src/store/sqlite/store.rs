@@ -3,16 +3,19 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use rusqlite::Transaction;
 
 use super::database::Database;
 use super::fault::Fault;
-use super::{SqliteStore, State, write};
+use super::transaction::Transaction;
+use super::{SqliteStore, State};
 use crate::Timestamp;
 use crate::cache::{Entry, Key};
 use crate::store::frame::Frame;
 use crate::store::tiered::{Coherent, Loaded, Version};
 use crate::store::{Listed, MemoryStore, Stats, Store, StoreError, Stored};
+
+/// Larger bodies take longer than a moment to pack and to write.
+const AT_ONCE: usize = 128 << 10;
 
 impl SqliteStore {
     fn write<T>(
@@ -81,14 +84,30 @@ impl Store for SqliteStore {
         // Compressing takes longer than writing, so it happens before the lock is taken.
         let mut frame = Frame::pack(body, self.config.compress);
         let put = self.write(
-            |transaction| {
-                self.put_in_file(transaction, key, entry, body, &mut frame, now)?;
-                write::tidy(transaction)
-            },
+            |transaction| self.put_in_file(transaction, key, entry, body, &mut frame, now),
             |memory| memory.put(key, entry, body, now),
         );
         // What the new answer should have replaced is out of date.
         put.inspect_err(|_| self.owed.key(key, now))
+    }
+
+    fn put_at_once(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Option<Result<(), StoreError>> {
+        let is_small = body.len() <= AT_ONCE && body.len() as u64 <= self.config.max_entry;
+        if !is_small || self.config.read_only || !self.owed.is_empty() {
+            return None;
+        }
+        let state = self.state.try_read().ok()?;
+        match &*state {
+            State::Open(database) => {
+                let mut frame = Frame::pack(body, self.config.compress);
+                let put = |transaction: &Transaction<'_>| {
+                    self.put_in_file(transaction, key, entry, body, &mut frame, now)
+                };
+                database.write_at_once(put).map(Ok)
+            }
+            State::Memory(memory) => memory.put_at_once(key, entry, body, now),
+            State::Unopened | State::Closed => None,
+        }
     }
 
     fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {

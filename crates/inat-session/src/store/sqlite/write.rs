@@ -1,11 +1,12 @@
 //! Keeping and replacing entries, and making room for them.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::fault::Fault;
 use super::owed::first_id_of;
 use super::read::{blob, slots};
+use super::transaction::Transaction;
 use super::{SqliteStore, open};
 use crate::Timestamp;
 use crate::cache::{Entry, Key, Vary};
@@ -16,7 +17,10 @@ use crate::store::worth::{dead_at, minute, resource};
 /// Entries removed at a time when there is no room. A put that needs little removes little.
 const STEP: i64 = 8;
 /// Pages given back to the file system at a time, when many are free.
-const VACUUM_PAGES: i64 = 256;
+const VACUUM_PAGES: u64 = 256;
+/// Bodies of at most this many bytes once packed stand beside their metadata: a page less to write, and to read. Two such rows
+/// fit on a page.
+const BESIDE: usize = 1280;
 /// Rows marked as used in the future, by a clock that was wrong, would never be the least recently used.
 const FUTURE_MINUTES: i64 = 24 * 60;
 
@@ -47,14 +51,16 @@ impl SqliteStore {
         let id = next_id(transaction, now)?;
         let meta = record::encode(key, entry, body.len() as u64, id);
         let stored = (frame.len() + meta.len()) as u64;
-        self.make_room(transaction, stored, now)?;
-        transaction
-            .prepare_cached("INSERT INTO body (id, data) VALUES (?1, ?2)")?
-            .execute(params![id, frame.seal(id)])?;
+        let made_room = self.make_room(transaction, stored, now)?;
+        let data = frame.seal(id);
+        let (beside, apart) = if data.len() <= BESIDE { (Some(data), None) } else { (None, Some(data)) };
+        if let Some(data) = apart {
+            transaction.prepare_cached("INSERT INTO body (id, data) VALUES (?1, ?2)")?.execute(params![id, data])?;
+        }
         transaction
             .prepare_cached(
-                "INSERT INTO entry (slot, id, revision, used, stored, dead, resource, meta) \
-                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO entry (slot, id, revision, used, stored, dead, resource, meta, data) \
+                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 slot,
@@ -63,17 +69,19 @@ impl SqliteStore {
                 stored.cast_signed(),
                 dead_at(entry).as_micros(),
                 resource(entry),
-                meta
+                meta,
+                beside
             ])?;
-        self.uses.write_some(transaction)
+        self.uses.write_some(transaction)?;
+        if replaced.is_some() || made_room { tidy(transaction) } else { Ok(()) }
     }
 
-    /// Removes the least recently used until `need` bytes fit under the bound.
-    fn make_room(&self, transaction: &Transaction<'_>, need: u64, now: Timestamp) -> Result<(), Fault> {
+    /// Removes the least recently used until `need` bytes fit under the bound. Whether that took anything.
+    fn make_room(&self, transaction: &Transaction<'_>, need: u64, now: Timestamp) -> Result<bool, Fault> {
         // What the trees around the rows take.
         let need = need.saturating_add(need / 16).saturating_add(4 * open::PAGE.unsigned_abs());
-        if self.room(transaction)? >= need {
-            return Ok(());
+        if self.has_room(transaction, need)? {
+            return Ok(false);
         }
         transaction
             .prepare_cached("UPDATE entry SET used = ?1 WHERE used > ?1 + ?2")?
@@ -81,7 +89,7 @@ impl SqliteStore {
         // The marks decide who goes.
         self.uses.write_all(transaction)?;
         let mut step = STEP;
-        while self.room(transaction)? < need {
+        while !self.has_room(transaction, need)? {
             let victims: Vec<(i64, i64)> = transaction
                 .prepare_cached("SELECT slot, id FROM entry ORDER BY used, id LIMIT ?1")?
                 .query_map([step], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -94,13 +102,15 @@ impl SqliteStore {
             }
             step *= 2;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Bytes that may still be used under the bound.
-    fn room(&self, transaction: &Transaction<'_>) -> Result<u64, Fault> {
-        let pages = Pages::of(transaction)?;
-        Ok(self.config.max_bytes.saturating_sub((pages.all - pages.free).unsigned_abs() * pages.size.unsigned_abs()))
+    /// Whether so many bytes may still be used under the bound. While the file is below it, nobody counts what is free in it.
+    fn has_room(&self, transaction: &Transaction<'_>, need: u64) -> Result<bool, Fault> {
+        let size = pragma(transaction, "PRAGMA page_size")?;
+        let all = pragma(transaction, "PRAGMA page_count")?;
+        let fits = |pages: u64| pages.saturating_mul(size).saturating_add(need) <= self.config.max_bytes;
+        Ok(fits(all) || fits(all.saturating_sub(pragma(transaction, "PRAGMA freelist_count")?)))
     }
 
     /// Replaces the metadata of a variant; `false` when it is gone.
@@ -225,31 +235,18 @@ fn next_id(transaction: &Transaction<'_>, now: Timestamp) -> Result<i64, Fault> 
     Ok((first_id_of(now) | chance).max(highest.unwrap_or(0).saturating_add(1 + chance)))
 }
 
-/// How full the file is.
-pub(super) struct Pages {
-    pub(super) all: i64,
-    pub(super) free: i64,
-    pub(super) size: i64,
+fn pragma(conn: &Connection, name: &str) -> Result<u64, Fault> {
+    let number: i64 = conn.prepare_cached(name)?.query_row([], |row| row.get(0))?;
+    Ok(number.unsigned_abs())
 }
 
-impl Pages {
-    pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
-        let number = |pragma: &str| conn.prepare_cached(pragma)?.query_row([], |row| row.get(0));
-        Ok(Self {
-            all: number("PRAGMA page_count")?,
-            free: number("PRAGMA freelist_count")?,
-            size: number("PRAGMA page_size")?,
-        })
-    }
-
-    /// Whether so many are free that the file should shrink; a few are soon used again.
-    pub(super) fn wasteful(&self) -> bool {
-        self.free > VACUUM_PAGES && self.free > self.all / 8
-    }
+/// The size of the file in bytes.
+pub(super) fn size(conn: &Connection) -> Result<u64, Fault> {
+    Ok(pragma(conn, "PRAGMA page_count")?.saturating_mul(pragma(conn, "PRAGMA page_size")?))
 }
 
 /// Gives some free pages back to the file system.
-pub(super) fn give_back_some(conn: &Connection, pages: i64) -> Result<(), Fault> {
+pub(super) fn give_back_some(conn: &Connection, pages: u64) -> Result<(), Fault> {
     let mut statement = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = statement.query([])?;
     // It frees one page at each step.
@@ -257,7 +254,9 @@ pub(super) fn give_back_some(conn: &Connection, pages: i64) -> Result<(), Fault>
     Ok(())
 }
 
-/// Gives free pages back in small steps, if there are many.
-pub(super) fn tidy(conn: &Connection) -> Result<(), Fault> {
-    if Pages::of(conn)?.wasteful() { give_back_some(conn, VACUUM_PAGES) } else { Ok(()) }
+/// Gives free pages back in small steps, if there are many: a few are soon used again.
+fn tidy(conn: &Connection) -> Result<(), Fault> {
+    let free = pragma(conn, "PRAGMA freelist_count")?;
+    let is_wasteful = free > VACUUM_PAGES && free > pragma(conn, "PRAGMA page_count")? / 8;
+    if is_wasteful { give_back_some(conn, VACUUM_PAGES) } else { Ok(()) }
 }
