@@ -210,7 +210,10 @@ fn listing_goes_by_last_use_and_clearing_by_pattern() {
         assert!(hit(store, &key(1), now.plus(MINUTE)).is_some());
         let paths = |pattern: Option<&str>, limit| -> Vec<String> {
             let listed = store.list(pattern, limit).unwrap();
-            listed.iter().map(|listed| listed.stored.entry.url.path().replace("/v1/taxa/", "")).collect()
+            listed
+                .iter()
+                .map(|listed| listed.stored.entry.url.parsed().unwrap().path().replace("/v1/taxa/", ""))
+                .collect()
         };
         assert_eq!(paths(None, 100), ["1", "5", "4", "3", "2", "0"]);
         assert_eq!(paths(None, 2), ["1", "5"]);

@@ -105,7 +105,7 @@ pub fn as_headers_say(entry: &Entry, rules: &Rules) -> Option<Entry> {
         return None;
     }
     let none = HeaderMap::new();
-    let (method, url) = (&entry.method, &entry.url);
+    let (method, url) = (&entry.method, entry.url.parsed()?);
     let asked = Asked { method, url, headers: &none, freshness: crate::Freshness::Normal, lifetime: None };
     let directives = ResponseDirectives::of(&entry.headers);
     let (lifetime, source) = lifetime(&asked, entry.status, &entry.headers, &directives, response_time, rules);

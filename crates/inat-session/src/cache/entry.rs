@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method, StatusCode};
-use url::Url;
 
-use super::Identity;
+use super::{Identity, StoredUrl};
 use crate::Timestamp;
 
 /// One stored response without its body: what a later request is matched against and answered with.
@@ -14,7 +13,7 @@ pub struct Entry {
     /// The method of the request it answers: `GET`, or a method the user allowed.
     pub method: Method,
     /// The URL it answers, normalised as in the key, with secret values masked.
-    pub url: Url,
+    pub url: StoredUrl,
     /// Whose answer it is.
     pub identity: Identity,
     /// Its status.

@@ -112,7 +112,7 @@ fn candidate(
     }
     Ok(Box::new(Entry {
         method: rules.method(asked.method, asked.headers),
-        url: key::shown_url(asked.url, rules),
+        url: key::shown_url(asked.url, rules).into(),
         identity,
         status: received.status,
         headers: storing::fields(received),

@@ -38,6 +38,7 @@ mod range;
 mod reasons;
 mod rescue;
 mod rules;
+mod stored_url;
 mod storing;
 mod vary;
 
@@ -60,6 +61,7 @@ pub use look::{Hit, Lookup, look};
 pub use reasons::{MissReason, StaleBecause, WhyNot};
 pub use rescue::{Trouble, rescue};
 pub use rules::{MatchHeaders, Rules, Stale};
+pub use stored_url::StoredUrl;
 
 use crate::{Freshness, Timestamp};
 

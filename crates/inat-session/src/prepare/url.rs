@@ -1,9 +1,11 @@
 //! Where a request goes.
 
+use std::cell::RefCell;
+
 use data_encoding::BASE64;
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
-use url::{Position, Url};
+use url::{ParseError, Position, Url};
 
 use crate::secret::mask_text;
 use crate::stage::Stage;
@@ -27,9 +29,38 @@ pub(super) fn resolve(target: &str, base: &Url) -> Result<Resolved, Error> {
         Some((scheme, rest)) => absolute(scheme, rest, target)?,
         None => below(base, target)?,
     };
-    let mut url = Url::parse(&text).map_err(|error| malformed(format!("`{}` is no URL: {error}", shown(target))))?;
+    let mut url = parse(&text).map_err(|error| malformed(format!("`{}` is no URL: {error}", shown(target))))?;
     let basic = take_credentials(&mut url)?;
     Ok(Resolved { url, basic })
+}
+
+thread_local! {
+    /// The last URL with a new origin, without credentials.
+    static LAST: RefCell<Option<Url>> = const { RefCell::new(None) };
+}
+
+/// Parses a URL. Reading the name of its host is half of the work, and programs ask one host again and again; so where the
+/// origin is that of the last one, word for word, only the rest is read.
+fn parse(text: &str) -> Result<Url, ParseError> {
+    LAST.with_borrow_mut(|last| {
+        if let Some(last) = last
+            && let Some(rest) = text.strip_prefix(&last[..Position::BeforePath])
+            && is_plain_path(rest)
+        {
+            return Url::options().base_url(Some(last)).parse(rest);
+        }
+        let url = Url::parse(text)?;
+        if url.username().is_empty() && url.password().is_none() {
+            *last = Some(url.clone());
+        }
+        Ok(url)
+    })
+}
+
+/// Whether a reference can only mean a path below the same origin (RFC 3986 §4.2; `\\` is read like `/`).
+fn is_plain_path(rest: &str) -> bool {
+    let mut bytes = rest.bytes();
+    bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'))
 }
 
 /// Makes `segment`, already encoded, the last one of the path.
@@ -124,6 +155,8 @@ fn malformed(message: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(base: &str, target: &str) -> String {
@@ -181,6 +214,20 @@ mod tests {
             assert!(matches!(error.kind(), Kind::Invalid(_)));
             assert!(error.hint().is_some());
             assert!(!format!("{error} {error:?}").contains("T0P"), "{error}");
+        }
+    }
+
+    proptest! {
+        /// The second time the origin is known.
+        #[test]
+        fn a_known_origin_changes_nothing(
+            host in prop::sample::select(vec!["https://api.inaturalist.org", "http://127.0.0.1:8017", "http://[::1]:80", "https://H.org", "https://u:p@h.org"]),
+            rest in r"[/\\.?#%:@a-z\[é -]{0,12}",
+        ) {
+            let text = format!("{host}{rest}");
+            parse(host).unwrap();
+            prop_assert_eq!(parse(&text), Url::parse(&text));
+            prop_assert_eq!(parse(&text), Url::parse(&text));
         }
     }
 

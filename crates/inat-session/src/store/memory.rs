@@ -159,7 +159,7 @@ impl Store for MemoryStore {
         let contents = self.lock()?;
         let kept = contents.uses.values().rev().filter_map(|(key, id)| Some((*key, contents.find(key, *id)?)));
         let glob = pattern.map(Glob::new);
-        let wanted = kept.filter(|(_, kept)| glob.as_ref().is_none_or(|glob| glob.matches(&kept.entry.url)));
+        let wanted = kept.filter(|(_, kept)| glob.as_ref().is_none_or(|glob| variant::is_meant(glob, &kept.entry)));
         let listed =
             |(key, kept): (Key, &Kept)| Listed { stored: kept.stored(), key, size: kept.size, used: kept.used };
         Ok(wanted.map(listed).take(limit).collect())
@@ -167,7 +167,7 @@ impl Store for MemoryStore {
 
     fn clear(&self, pattern: Option<&str>) -> Result<u64, StoreError> {
         let glob = pattern.map(Glob::new);
-        Ok(self.lock()?.remove_all(|entry| glob.as_ref().is_none_or(|glob| glob.matches(&entry.url))))
+        Ok(self.lock()?.remove_all(|entry| glob.as_ref().is_none_or(|glob| variant::is_meant(glob, entry))))
     }
 
     fn prune(&self, now: Timestamp) -> Result<u64, StoreError> {

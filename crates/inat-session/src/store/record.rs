@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use url::Url;
 
 use super::frame::checksum;
 use crate::Timestamp;
-use crate::cache::{Entry, Flags, Identity, Key, LifetimeSource, Part, Policy, Vary};
+use crate::cache::{Entry, Flags, Identity, Key, LifetimeSource, Part, Policy, StoredUrl, Vary};
 
 /// What a row says.
 pub(super) struct Record {
@@ -77,7 +76,7 @@ pub(super) fn decode(row: &[u8], id: i64) -> Option<Record> {
         }),
     };
     let method = Method::from_bytes(take_text(&mut from)?).ok()?;
-    let url = Url::parse(std::str::from_utf8(take_text(&mut from)?).ok()?).ok()?;
+    let url = StoredUrl::from_text(std::str::from_utf8(take_text(&mut from)?).ok()?);
     let vary = take_vary(&mut from)?;
     let headers = take_headers(&mut from, &shared)?;
     let entry = Entry { method, url, identity, status, headers, vary, policy, part };
@@ -226,7 +225,7 @@ mod tests {
         let vary = (prop::collection::vec((name(), any::<Option<[u8; 16]>>()), 0..4), any::<bool>())
             .prop_map(|(fields, any)| Vary { fields, any });
         let url = "/[a-z0-9/]{0,40}(\\?[a-z0-9=&%]{0,40})?"
-            .prop_map(|rest| Url::parse(&format!("https://api.inaturalist.org{rest}")).unwrap());
+            .prop_map(|rest| format!("https://api.inaturalist.org{rest}").parse::<StoredUrl>().unwrap());
         let method = prop_oneof![Just(Method::GET), "[A-Z]{1,12}".prop_map(|name| name.parse().unwrap())];
         let part =
             any::<Option<[u64; 3]>>().prop_map(|part| part.map(|[first, last, whole]| Part { first, last, whole }));

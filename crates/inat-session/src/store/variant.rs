@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::Stored;
 use crate::Timestamp;
-use crate::cache::Entry;
+use crate::cache::{Entry, Glob};
 
 /// How many variants of one key are kept. A server that varies by `User-Agent` must not fill the cache with one page.
 pub(super) const MOST: usize = 16;
@@ -35,6 +35,11 @@ pub(super) fn is_of_resource(resource: &str, wanted: &str) -> bool {
         Some(start) => resource.starts_with(start),
         None => resource == wanted,
     }
+}
+
+/// Whether a pattern means an entry.
+pub(super) fn is_meant(glob: &Glob, entry: &Entry) -> bool {
+    entry.url.parsed().is_some_and(|url| glob.matches(url))
 }
 
 /// Bytes the metadata of an entry takes in memory, roughly.

@@ -21,7 +21,7 @@ pub(super) fn dead_at(entry: &Entry) -> Timestamp {
 
 /// The URL without query and fragment, as [`resource_of`] names it: what writing to a resource invalidates.
 pub(super) fn resource(entry: &Entry) -> String {
-    resource_of(&entry.url)
+    entry.url.parsed().map(resource_of).unwrap_or_default()
 }
 
 /// Whole minutes since the epoch, the grain of "last used".

@@ -118,10 +118,7 @@ impl Database {
 
     /// The same when that takes microseconds; `None` where somebody else writes, or the log has to be written back. What goes
     /// wrong is told by the next one that may wait.
-    pub(super) fn write_at_once<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-    ) -> Option<T> {
+    pub(super) fn write_at_once<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Option<T> {
         let mut writer = self.writer.try_lock().ok()?;
         let writer = writer.as_mut().filter(|writer| writer.is_quick())?;
         writer.transact(Duration::ZERO, work).ok()

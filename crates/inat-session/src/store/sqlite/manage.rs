@@ -10,6 +10,7 @@ use super::transaction::Transaction;
 use super::write::{delete, give_back_some, size};
 use crate::Timestamp;
 use crate::cache::Glob;
+use crate::store::variant::is_meant;
 use crate::store::{Listed, Stats, Stored, record};
 
 impl SqliteStore {
@@ -23,7 +24,7 @@ impl SqliteStore {
             let Some(row) = rows.next()? else { break };
             let (id, used, stored): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Some(record) = blob(row.get_ref(3)?).and_then(|meta| record::decode(meta, id)) else { continue };
-            if glob.as_ref().is_none_or(|glob| glob.matches(&record.entry.url)) {
+            if glob.as_ref().is_none_or(|glob| is_meant(glob, &record.entry)) {
                 let entry = Arc::new(record.entry);
                 let body = whole(row.get_ref(4)?, id, record.body_len);
                 listed.push(Listed {
@@ -53,7 +54,7 @@ impl SqliteStore {
                 let (slot, id) = (row.get(0)?, row.get(1)?);
                 // A damaged row goes too: nobody can tell what it was.
                 let record = blob(row.get_ref(2)?).and_then(|meta| record::decode(meta, id));
-                if record.is_none_or(|record| glob.matches(&record.entry.url)) {
+                if record.is_none_or(|record| is_meant(&glob, &record.entry)) {
                     doomed.push((slot, id));
                 }
             }

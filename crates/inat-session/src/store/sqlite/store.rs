@@ -100,9 +100,8 @@ impl Store for SqliteStore {
         match &*state {
             State::Open(database) => {
                 let mut frame = Frame::pack(body, self.config.compress);
-                let put = |transaction: &Transaction<'_>| {
-                    self.put_in_file(transaction, key, entry, body, &mut frame, now)
-                };
+                let put =
+                    |transaction: &Transaction<'_>| self.put_in_file(transaction, key, entry, body, &mut frame, now);
                 database.write_at_once(put).map(Ok)
             }
             State::Memory(memory) => memory.put_at_once(key, entry, body, now),
