@@ -128,6 +128,12 @@ fn climbs(path: &str) -> bool {
 
 /// Whether a URL parser leaves the path as it is. Where it does not, two different requests could share one place in the cache.
 pub(crate) fn is_plain(uri: &Uri) -> bool {
+    // Letters, digits, slashes and a few signs stay as they are in every path; only dots may be read as steps.
+    let stays =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'~' | b',' | b'=' | b'+');
+    if uri.path().starts_with('/') && uri.path().bytes().all(stays) {
+        return true;
+    }
     Url::parse(&uri.to_string()).is_ok_and(|url| url.path() == uri.path())
 }
 

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::cache::Key;
 use crate::response::Response;
-use crate::runtime::spawn;
+use crate::runtime::{is_here, spawn};
 use crate::stage::Stage;
 use crate::{Error, Kind};
 
@@ -153,6 +153,10 @@ pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) 
         fn drop(&mut self) {
             self.0.abort();
         }
+    }
+    if is_here() {
+        // Its owner's task does as well: nobody else waits for it, and it ends when its owner leaves.
+        return work.await.result;
     }
     let task = spawn(work)?;
     let _abort = AbortOnDrop(task.abort_handle());

@@ -57,6 +57,11 @@ where
     }
 }
 
+/// Whether flights stay on the caller's runtime.
+pub(crate) fn is_here() -> bool {
+    HERE.try_with(|()| ()).is_ok()
+}
+
 /// Runs work that may wait for a file. Called from a task of [`spawn`]; its other tasks go on elsewhere meanwhile.
 pub(crate) fn may_wait<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)

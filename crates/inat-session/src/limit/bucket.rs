@@ -34,11 +34,15 @@ pub(super) fn of(url: &Url, limits: &Limits) -> Bucket {
 
 /// The media hosts' bytes are counted together: the server's rule names no host.
 pub(super) fn of_bytes(url: &Url, limits: &Limits) -> Option<String> {
+    if limits.bytes.is_unlimited() {
+        return None;
+    }
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    let media = limits.media_hosts.iter().any(|known| {
-        known.eq_ignore_ascii_case(host) || url.port().is_some_and(|port| *known == format!("{host}:{port}"))
+    let media = limits.media_hosts.iter().any(|known| match (known.rsplit_once(':'), url.port()) {
+        (Some((name, number)), Some(port)) if name == host => number.parse() == Ok(port),
+        _ => known.eq_ignore_ascii_case(host),
     });
-    (media && !limits.bytes.is_unlimited()).then(|| named("media", limits))
+    media.then(|| named("media", limits))
 }
 
 /// A bucket's name with the user's prefix.

@@ -77,7 +77,7 @@ impl Prepared {
     /// [`crate::Kind::Invalid`] when it is not an absolute `http` or `https` URL.
     pub fn raw(request: http::Request<Bytes>, identity: Identity) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|error| Error::invalid(format!("not a URL: {error}")))?;
+        let url = url::parse(&parts.uri.to_string()).map_err(|error| Error::invalid(format!("not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(Error::invalid("the URL must be absolute, and http or https"));
         }

@@ -41,7 +41,7 @@ thread_local! {
 
 /// Parses a URL. Reading the name of its host is half of the work, and programs ask one host again and again; so where the
 /// origin is that of the last one, word for word, only the rest is read.
-fn parse(text: &str) -> Result<Url, ParseError> {
+pub(super) fn parse(text: &str) -> Result<Url, ParseError> {
     LAST.with_borrow_mut(|last| {
         if let Some(last) = last
             && let Some(rest) = text.strip_prefix(&last[..Position::BeforePath])

@@ -115,7 +115,9 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
             }
         }
         // 500 with this text is v2's way of saying that `page · per_page` exceeds 10,000. It will say so for ever.
-        Outcome::Answered { text, .. } if is_window_too_large(text) => Verdict::Answer,
+        Outcome::Answered { status, text, .. } if is_server_trouble(*status) && is_window_too_large(text) => {
+            Verdict::Answer
+        }
         Outcome::Answered { status, retry_after, .. } if is_server_trouble(*status) && repeatable => {
             match again(Why::Status(*status)) {
                 Verdict::Again { why, after, .. } => {
