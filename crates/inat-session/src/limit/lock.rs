@@ -14,8 +14,9 @@ use crate::Clock;
 
 /// How long others may keep a lock before waiting for it is given up.
 pub(super) const BOUND: Duration = Duration::from_secs(5);
-/// Tries without a pause: a transaction takes about 20 µs, giving way about one.
-const EAGER: u32 = 200;
+/// Tries without a pause: a transaction takes about 20 µs, giving way about one. Whoever tries for longer takes the lock from
+/// those who pause already, and is first again and again.
+const EAGER: u32 = 20;
 const SHORT_PAUSE: Duration = Duration::from_micros(100);
 const LONG_PAUSE: Duration = Duration::from_millis(1);
 const SHORT_PAUSES: u32 = 1000;
