@@ -1036,6 +1036,7 @@ fn cache_status() {
         .answer(200, &fresh, "one")
         .answer(304, &fresh, "")
         .answer(304, &fresh, "")
+        .answer(503, &[], "")
         .answer(200, &fresh, "two")
         .answer(204, &[], "");
     let builder = Session::builder().headers_only().max_retries(0).unlimited().cache_in_memory().budget_in_memory();
@@ -1048,6 +1049,7 @@ fn cache_status() {
         (get().header("cache-control", "no-cache"), 0, "inat; fwd=request; fwd-status=304; stored; ttl=60"),
         (get(), 61, "inat; fwd=stale; fwd-status=304; stored; ttl=60"),
         (get().header("cache-control", "max-stale"), 61, "inat; hit; ttl=-1"),
+        (get().header("cache-control", "stale-if-error=60"), 1, "inat; fwd=stale; fwd-status=503; ttl=-2"),
         (get().header("foo", "1"), 0, "inat; fwd=vary-miss; fwd-status=200; stored; ttl=60"),
         (Request::new(Method::POST.as_str(), "http://origin.test/a"), 0, "inat; fwd=method; fwd-status=204"),
     ] {
