@@ -1005,6 +1005,9 @@ fn parts_are_stored_as_parts() {
             (found, _) => panic!("§{section}: {found:?}"),
         }
     }
+    let Keep::Store(entry) = partial("bytes 0-9/10", "etag: W/\"1\" | content-length: 10") else { panic!("§3.3") };
+    assert_eq!((entry.status, entry.part), (StatusCode::OK, None), "§3.3: a part that is all of it is no part");
+    assert!(!entry.headers.contains_key("content-range") && entry.headers["content-length"] == "10");
     for (section, range) in [
         ("9110 §14.4 unknown length", "bytes 0-1/*"),
         ("9110 §14.4 backwards", "bytes 5-2/10"),

@@ -30,12 +30,13 @@ impl Writes {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Notes one that made these resources outdated.
-    pub(super) fn note(&self, resources: &[String]) {
+    /// Notes one that made these resources outdated; its number.
+    pub(super) fn note(&self, resources: &[String]) -> u64 {
         let number = self.count.fetch_add(1, Ordering::AcqRel) + 1;
         for resource in resources {
             self.last.insert(resource.clone(), number);
         }
+        number
     }
 
     /// The number of the last one that concerned this URL; 0 for none. Most programs never write.
