@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
+use super::written::Write;
 use super::{Question, Shelf, asked, is_safe, warn};
 use crate::Timestamp;
 use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
@@ -42,8 +43,8 @@ pub(crate) struct Answered<'a> {
 pub(crate) struct Invalidated {
     /// How many stored answers.
     pub(crate) dropped: u64,
-    /// Its number among the writes of this process, if it outdates anything.
-    pub(crate) write: Option<u64>,
+    /// Its place among the writes of this process, if it outdates anything.
+    pub(crate) write: Option<Write>,
 }
 
 impl Shelf {
@@ -204,7 +205,7 @@ impl Shelf {
         if resources.is_empty() {
             return Invalidated::default();
         }
-        let write = Some(self.writes.note(&resources));
+        let write = Some(self.writes.note(&prepared.url, &resources));
         let dropped = self.store().invalidate(&resources).unwrap_or_else(|error| {
             warn(&error);
             0

@@ -92,7 +92,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
 }
 
 /// A write was answered: drops what it has made outdated. Its own answer may be kept as what there is to read now, if no other
-/// write was answered meanwhile; the number of writes that it knows of.
+/// write to it was answered meanwhile; says how many writes it knows of.
 fn written(trip: &Trip, prepared: &Prepared, arrived: &Arrived) -> u64 {
     let shelf = &trip.core().shelf;
     let Invalidated { dropped, write } = may_wait(|| shelf.invalidate(prepared, arrived.status, &arrived.headers));
@@ -101,7 +101,7 @@ fn written(trip: &Trip, prepared: &Prepared, arrived: &Arrived) -> u64 {
             format!("{dropped} outdated {} dropped", if dropped == 1 { "answer" } else { "answers" })
         });
     }
-    write.filter(|number| *number == trip.writes + 1).unwrap_or(trip.writes)
+    write.filter(|write| write.before <= trip.writes).map_or(trip.writes, |write| write.number)
 }
 
 /// What one try means for what is stored: whether it may stand in for the server, and whether a write whose answer was lost or
