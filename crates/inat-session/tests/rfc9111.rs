@@ -1051,6 +1051,18 @@ fn parts_are_combined_under_a_strong_validator_only() {
         let kept = ask.keep(&[Arc::clone(&first)], 206, &part(range, etag), at(1));
         assert!(matches!(&kept, Keep::Store(entry) if entry.part.is_some()), "§{section}: {kept:?}");
     }
+    let dated = |range: &str, ago: i64| {
+        format!("cache-control: max-age=60 | last-modified: {{-{ago}}} | content-range: bytes {range}/6")
+    };
+    for (section, first, second, joined) in [
+        ("3.4, 9110 §8.8.2.2: a date that is long past", 600, 600, true),
+        ("3.4: another date", 600, 601, false),
+        ("9110 §8.8.2.2: a date just past is weak", 1, 1, false),
+    ] {
+        let first = ask.stored(206, &dated("0-2", first), START);
+        let kept = ask.keep(&[first], 206, &dated("3-5", second), at(1));
+        assert_eq!(matches!(kept, Keep::Combine { .. }), joined, "§{section}: {kept:?}");
+    }
     // A whole stays whole.
     let full = Ask::get("").stored(200, &format!("{whole} | etag: \"1\""), START);
     let kept = ask.keep(&[Arc::clone(&full)], 206, &part("0-2", "\"1\""), at(1));

@@ -189,8 +189,7 @@ fn partial(
             return Keep::Combine { index, entry: Box::new(entry), part };
         }
     }
-    let same_or_unknown =
-        |variant: &Entry| variant.part.is_none() && !combine::other_bytes(&variant.headers, &entry.headers);
+    let same_or_unknown = |variant: &Entry| variant.part.is_none() && !combine::other_bytes(variant, &entry);
     if same_request.into_iter().any(|(_, variant)| same_or_unknown(variant)) {
         return Keep::Nothing(WhyNot::Range);
     }
@@ -208,7 +207,7 @@ fn as_whole(entry: &Entry, part: Part) -> Option<Box<Entry>> {
 
 /// A stored response and a range of the same representation, as one: a whole one if nothing is missing.
 fn combined(stored: &Entry, arrived: &Entry, part: Part) -> Option<Entry> {
-    if !combine::same_bytes(&stored.headers, &arrived.headers) {
+    if !combine::same_bytes(stored, arrived) {
         return None;
     }
     let whole = Part { first: 0, last: part.whole.checked_sub(1)?, whole: part.whole };
