@@ -64,11 +64,9 @@ fn strong_date(entry: &Entry) -> Option<Timestamp> {
 
 /// Whether two responses say that they are of different representations.
 pub(crate) fn other_bytes(one: &Entry, other: &Entry) -> bool {
-    match (Tag::in_response(&one.headers), Tag::in_response(&other.headers)) {
-        (Some(one), Some(other)) => !one.matches_weakly(other),
-        _ => {
-            let modified = |entry: &Entry| fields::date(&entry.headers, &LAST_MODIFIED, entry.policy.response_time);
-            modified(one).zip(modified(other)).is_some_and(|(one, other)| one != other)
-        }
+    if let (Some(one), Some(other)) = (Tag::in_response(&one.headers), Tag::in_response(&other.headers)) {
+        return !one.matches_weakly(other);
     }
+    let modified = |entry: &Entry| fields::date(&entry.headers, &LAST_MODIFIED, entry.policy.response_time);
+    modified(one).zip(modified(other)).is_some_and(|(one, other)| one != other)
 }
