@@ -565,6 +565,18 @@ fn validators() {
             = 403 no",
         ),
         (
+            "§3.2: the coding under a tag that stands for several",
+            "
+            GET
+            < 200 one | cache-control: max-age=1 | etag: W/\"1\" | content-encoding: x
+            +2
+            GET
+            < 304 | etag: W/\"1\" | content-encoding: y | cache-control: max-age=60
+            = 200 one | content-encoding: x
+            GET
+            = 200 one | content-encoding: x",
+        ),
+        (
             "§3.2: Content-Type, Content-Location, ETag and Last-Modified go with the 304",
             "
             GET
