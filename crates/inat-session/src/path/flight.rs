@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::{HeaderName, Method, StatusCode};
 
 use super::trip::Trip;
 use crate::cache::Key;
@@ -75,13 +76,25 @@ async fn renew(core: &Arc<Core>, prepared: &Prepared, key: Key) -> Result<(), Er
         // Somebody has done it between our look and now.
         return Ok(());
     }
-    let mut again = prepared.clone();
+    let mut again = without(prepared.clone(), [IF_MODIFIED_SINCE, IF_NONE_MATCH]);
+    // The caller has its part. Where the whole is stored, the whole is renewed.
+    let whole = without(again.clone(), [IF_RANGE, RANGE]);
+    if matches!(core.shelf.look(&whole, core.clock.now()), Found::Hit(_)) {
+        again = whole;
+    }
     (again.options.freshness, again.options.stream) = (Freshness::Refresh, false);
     let question = Question::plain(Some(key), crate::cache::MissReason::Stale);
     let mut response = board(&Trip::start(core), Arc::new(again), question).await?;
     // What is too large to be read whole is stored when it has been read.
     while response.chunk().await?.is_some() {}
     Ok(())
+}
+
+fn without(mut prepared: Prepared, names: [HeaderName; 2]) -> Prepared {
+    for name in names {
+        prepared.headers.remove(name);
+    }
+    prepared
 }
 
 /// Whether twins may share what comes of this: a read whose answer has a place in the cache, and whose last answer was not of
