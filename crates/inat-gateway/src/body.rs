@@ -64,7 +64,7 @@ impl Content {
                 // The connection must not be taken for one that ended as it should.
                 (None, Some(left)) if *left > 0 => Some(Err(io::Error::other("less than was announced"))),
                 // All that was announced is here, even if the session was ended before it was stored.
-                (Some(Err(_)), _) | (None, _) if last.is_some() => {
+                (Some(Err(_)) | None, _) if last.is_some() => {
                     let last = last.take();
                     *self = Self::Whole(Bytes::new());
                     last.map(Ok)
