@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use inat_session::cache::{
     Answer, Asked, Entry, Flags, Glob, Identity, Keep, Key, LifetimeSource, Lookup, MatchHeaders, MissReason, Patterns,
-    Received, Rules, Stale, StaleBecause, Trouble, WhyNot, answer, invalidated, keep, look, rescue, resource_of,
-    splice,
+    Received, Rules, Stale, StaleBecause, Trouble, WhyNot, answer, invalidated, keep, keep_written, look, rescue,
+    resource_of, splice,
 };
 use inat_session::{Freshness, Lifetime, Timestamp};
 use url::Url;
@@ -1169,6 +1169,34 @@ fn invalidation() {
             &fields(headers),
         );
         assert_eq!(found, expected, "§{section}: {method} {status} {headers}");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_a_write_says_may_answer_later_reads() {
+    let fresh = "cache-control: max-age=60 | content-location: /a?q=1";
+    for (section, method, request, status, response, kept) in [
+        ("9110 §9.3.3", "POST", "", 200, fresh, true),
+        ("5789 §2", "PATCH", "", 200, fresh, true),
+        ("9110 §9.3.3 by Expires", "POST", "", 200, "expires: {+60} | content-location: https://h.test/a?q=1", true),
+        ("9110 §9.3.3 not explicitly fresh", "POST", "", 200, "last-modified: {-9999} | content-location: /a?q=1", false),
+        ("9110 §9.3.3 expired", "POST", "", 200, "expires: {-60} | content-location: /a?q=1", false),
+        ("9110 §9.3.3 no Content-Location", "POST", "", 200, "cache-control: max-age=60", false),
+        ("9110 §9.3.3 of something else", "POST", "", 200, "cache-control: max-age=60 | content-location: /a", false),
+        ("9110 §8.7 of another origin", "POST", "", 200, "cache-control: max-age=60 | content-location: //x.test/a?q=1", false),
+        ("9110 §9.3.4 PUT", "PUT", "", 200, fresh, false),
+        ("9110 §9.3.5 DELETE", "DELETE", "", 200, fresh, false),
+        ("9110 §15.3.2 its status would be false", "POST", "", 201, fresh, false),
+        ("9111 §3 no-store", "POST", "", 200, "cache-control: max-age=60, no-store | content-location: /a?q=1", false),
+        ("9111 §5.2.1.5 no-store", "POST", "cache-control: no-store", 200, fresh, false),
+    ] {
+        let ask = Ask::get(request).method(method);
+        let headers = fields(response);
+        let status = StatusCode::from_u16(status).unwrap();
+        let received = Received { status, headers: &headers, request_time: START, response_time: START, complete: true };
+        let entry = keep_written(&ask.asked(), &received, Identity::Anonymous, &ask.rules);
+        assert_eq!(entry.as_ref().map(|entry| entry.method.as_str()), kept.then_some("GET"), "§{section}: {method}");
     }
 }
 
