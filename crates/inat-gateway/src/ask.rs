@@ -22,7 +22,7 @@ use crate::pulse::Pulse;
 use crate::receive::{self, Received};
 use crate::refusal::{self, Refusal};
 use crate::shared::{Shared, Stage};
-use crate::status::{self, Outcome};
+use crate::status::Outcome;
 use crate::target::Asked;
 use crate::upstream::{self, Kind, Upstream};
 use crate::{admin, gate, hop, identity};
@@ -185,9 +185,7 @@ impl Question {
         let refusal = Refusal::of(error);
         tracing::info!(status = refusal.status.as_u16(), "{error}");
         let path = self.prepared.url.path();
-        let mut response = refusal.answer(&self.prepared.method, path);
-        status::add_failure(response.headers_mut(), error.stage());
-        (Outcome::Refused, response)
+        (Outcome::Refused, refusal.answer(&self.prepared.method, path))
     }
 }
 

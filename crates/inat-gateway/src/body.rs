@@ -35,7 +35,44 @@ enum Content {
         pieces: Pieces,
         /// How much is to come, where upstream has said it.
         left: Option<u64>,
+        /// The last piece of what was announced. It waits for the end: who has read it all finds it stored.
+        last: Option<Bytes>,
     },
+}
+
+impl Content {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let (pieces, left, last) = match self {
+            Self::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Self::Whole(bytes) => return Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(PIECE))))),
+            Self::Arriving { pieces, left, last } => (pieces, left, last),
+        };
+        loop {
+            let piece = ready!(pieces.as_mut().poll_next(context));
+            return Poll::Ready(match (piece, left.as_mut()) {
+                (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
+                    Some(0) if last.is_none() && !bytes.is_empty() => {
+                        (*left, *last) = (0, Some(bytes));
+                        continue;
+                    }
+                    Some(rest) => {
+                        *left = rest;
+                        Some(Ok(bytes))
+                    }
+                    None => Some(Err(io::Error::other("more than was announced"))),
+                },
+                // The connection must not be taken for one that ended as it should.
+                (None, Some(left)) if *left > 0 => Some(Err(io::Error::other("less than was announced"))),
+                // All that was announced is here, even if the session was ended before it was stored.
+                (Some(Err(_)) | None, _) if last.is_some() => {
+                    let last = last.take();
+                    *self = Self::Whole(Bytes::new());
+                    last.map(Ok)
+                }
+                (piece, _) => piece,
+            });
+        }
+    }
 }
 
 impl Body {
@@ -57,7 +94,7 @@ impl Body {
                 Err(error) => Some((Err(io::Error::other(error.to_string())), None)),
             }
         });
-        let content = Content::Arriving { pieces: Box::pin(pieces), left };
+        let content = Content::Arriving { pieces: Box::pin(pieces), left, last: None };
         Self { content, sending: None, counted: None, room: None }
     }
 
@@ -89,28 +126,9 @@ impl http_body::Body for Body {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        let piece = match &mut this.content {
-            Content::Whole(bytes) if bytes.is_empty() => None,
-            Content::Whole(bytes) => Some(Ok(bytes.split_to(bytes.len().min(PIECE)))),
-            Content::Arriving { pieces, left } => {
-                let piece = pieces.as_mut().poll_next(context);
-                if piece.is_pending() {
-                    this.note(None);
-                    return Poll::Pending;
-                }
-                match (ready!(piece), left) {
-                    (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
-                        Some(rest) => {
-                            *left = rest;
-                            Some(Ok(bytes))
-                        }
-                        None => Some(Err(io::Error::other("more than was announced"))),
-                    },
-                    // The connection must not be taken for one that ended as it should.
-                    (None, Some(left)) if *left > 0 => Some(Err(io::Error::other("less than was announced"))),
-                    (piece, _) => piece,
-                }
-            }
+        let Poll::Ready(piece) = this.content.poll(context) else {
+            this.note(None);
+            return Poll::Pending;
         };
         match &piece {
             Some(Ok(bytes)) => this.note(Some(bytes.len())),

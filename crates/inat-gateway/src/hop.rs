@@ -5,8 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 use http::header::{CONNECTION, COOKIE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-/// Fields that are always about the connection. Trailers are not passed on, so what announces them is not either.
-const OWN: [&str; 10] = [
+/// Fields that are always about the connection. Trailers are not passed on; what announces them is, as a hint of what was lost
+/// (RFC 9110 §6.6.2).
+const OWN: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -14,7 +15,6 @@ const OWN: [&str; 10] = [
     "proxy-authorization",
     "proxy-connection",
     "te",
-    "trailer",
     "transfer-encoding",
     "upgrade",
 ];

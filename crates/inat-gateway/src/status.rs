@@ -51,22 +51,14 @@ impl Outcome {
     }
 }
 
-/// Adds this cache's member to those of caches nearer to the origin. One that is served stale says what allows it.
+/// Adds this cache's member to those of caches nearer to the origin. One that is served stale says what allows it. Answers
+/// of the gateway's own making get none (RFC 9211 §2).
 pub(crate) fn add(headers: &mut HeaderMap, response: &Response, now: Timestamp) {
     let mut text = response.cache_status(now);
     if let Origin::Stale { because, .. } = response.origin() {
         text.push_str("; detail=");
         text.push_str(because.as_str());
     }
-    append(headers, text);
-}
-
-/// The same where there was no answer. `stage` is where on the session's path it failed.
-pub(crate) fn add_failure(headers: &mut HeaderMap, stage: inat_session::Stage) {
-    append(headers, format!("inat; fwd=miss; detail=\"{stage}\""));
-}
-
-fn append(headers: &mut HeaderMap, text: String) {
     if let Ok(value) = HeaderValue::try_from(text) {
         headers.append(CACHE_STATUS, value);
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::Method;
 
+use crate::human::Count;
 use crate::prepare::{Payload, Prepared};
 use crate::secret::{mask_headers, mask_url};
 use crate::transport::Timeouts;
@@ -92,8 +93,10 @@ impl fmt::Display for Plan {
 fn describe(payload: &Payload) -> String {
     match payload {
         Payload::Empty => "no body".to_owned(),
-        Payload::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        Payload::Multipart { fields, files } => format!("a form of {} fields and {} files", fields.len(), files.len()),
+        Payload::Bytes(bytes) => Count(bytes.len(), "byte").to_string(),
+        Payload::Multipart { fields, files } => {
+            format!("a form of {} and {}", Count(fields.len(), "field"), Count(files.len(), "file"))
+        }
     }
 }
 

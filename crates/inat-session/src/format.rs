@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 
 use crate::Timestamp;
 use crate::dry_run::mask_body;
+use crate::human::Count;
 use crate::prepare::{Payload, Prepared};
 use crate::response::{Expiry, Response};
 use crate::secret::{mask_header, mask_headers, mask_url};
@@ -52,7 +53,8 @@ pub fn format_request(request: &Prepared, dry_run: bool, timeout: Option<Duratio
             let _ = write!(text, "\n\n(non-JSON request body ({}))", size(bytes.len() as f64));
         }
         Payload::Multipart { fields, files } => {
-            let _ = write!(text, "\n\n(non-JSON request body ({} fields, {} files))", fields.len(), files.len());
+            let (fields, files) = (Count(fields.len(), "field"), Count(files.len(), "file"));
+            let _ = write!(text, "\n\n(non-JSON request body ({fields}, {files}))");
         }
     }
     text

@@ -1,4 +1,4 @@
-//! Durations as people say them.
+//! Durations and counts as people say them.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,10 +22,26 @@ impl fmt::Display for Human {
     }
 }
 
+/// So many things of a kind: `1 file`, `2 files`.
+pub(crate) struct Count(pub(crate) usize, pub(crate) &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Human;
+    use super::{Count, Human};
     use std::time::Duration;
+
+    #[test]
+    fn one_is_one() {
+        for (count, expected) in [(0, "0 files"), (1, "1 file"), (2, "2 files")] {
+            assert_eq!(Count(count, "file").to_string(), expected);
+        }
+    }
 
     #[test]
     fn as_people_say_them() {

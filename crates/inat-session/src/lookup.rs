@@ -6,7 +6,7 @@ mod write;
 mod written;
 
 pub(crate) use serve::Served;
-pub(crate) use write::{Answered, Written};
+pub(crate) use write::{Answered, Invalidated, Written};
 pub(crate) use written::Writes;
 
 use std::path::PathBuf;
@@ -172,13 +172,23 @@ impl Shelf {
             Payload::Empty | Payload::Multipart { .. } => &[],
         };
         match &self.key_of {
-            None => Key::of(&asked(prepared), body, &prepared.identity, &self.rules),
+            None => self.key_with(&asked(prepared), prepared, body),
             Some(key_of) => {
                 let mut hasher = blake3::Hasher::new_derive_key("inat-session 2026-11 key named by the caller");
                 hasher.update(&prepared.identity.bytes()).update(key_of(prepared).as_bytes());
                 Key(*hasher.finalize().as_bytes())
             }
         }
+    }
+
+    /// Where the answer to a `GET` of the same URL belongs; `None` where the caller decides that by the whole request.
+    fn key_of_read(&self, prepared: &Prepared) -> Option<Key> {
+        let asked = Asked { method: &Method::GET, ..asked(prepared) };
+        self.key_of.is_none().then(|| self.key_with(&asked, prepared, &[]))
+    }
+
+    fn key_with(&self, asked: &Asked<'_>, prepared: &Prepared, body: &[u8]) -> Key {
+        Key::with_query(asked, prepared.query(), body, &prepared.identity, &self.rules)
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Response {
     pub(crate) elapsed: Duration,
     pub(crate) expiry: Expiry,
     pub(crate) forwarded: Option<MissReason>,
+    /// What the server answered, where a stored answer stands in for it.
+    pub(crate) failed_with: Option<StatusCode>,
 }
 
 /// The request an answer belongs to, as far as it may be shown.
@@ -135,7 +137,7 @@ impl Response {
         self.origin.is_from_cache()
     }
 
-    /// Why the server had to be asked; `None` when it had not.
+    /// Why the server was asked, also where it then failed and a stored answer stands in for its own; `None` when it was not.
     pub fn forwarded(&self) -> Option<MissReason> {
         self.forwarded
     }

@@ -355,9 +355,8 @@ proptest! {
     #[test]
     fn a_304_leaves_what_describes_the_body(fields in any_fields()) {
         const OF_THE_BODY: [&str; 3] = ["content-length", "content-encoding", "content-range"];
-        let stored = headers(&[
-            ("etag", "\"1\"".to_owned()), ("content-length", "5".to_owned()), ("content-encoding", "gzip".to_owned()),
-        ]);
+        // Without a coding: the body may have been decoded.
+        let stored = headers(&[("etag", "\"1\"".to_owned()), ("content-length", "5".to_owned())]);
         let entry = store(&HeaderMap::new(), &stored, &Rules::headers_only()).unwrap();
         let mut answer = fields;
         answer.insert("etag", HeaderValue::from_static("\"1\""));

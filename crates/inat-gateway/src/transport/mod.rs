@@ -42,6 +42,8 @@ const MOST_FIELDS: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct Raw {
     client: Client<Connector, Upload>,
+    /// Keeps no connections: what goes again, goes on a new one.
+    anew: Client<Connector, Upload>,
     /// Servers whose answers travel compressed and are handed on plain.
     unpacked: HashSet<String>,
     metrics: Arc<Metrics>,
@@ -50,18 +52,20 @@ pub(crate) struct Raw {
 impl Raw {
     pub(crate) fn new(upstreams: &[Upstream], metrics: Arc<Metrics>) -> Result<Self, Error> {
         let connector = dial::connector(upstreams).map_err(|error| Error::config(format!("no TLS: {error}")))?;
-        let client = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_IDLE)
             .pool_max_idle_per_host(64)
             // RFC 9112 §5.2: a gateway may take folded lines, and puts spaces in their place.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_max_headers(MOST_FIELDS)
-            .build(connector);
+            .http1_max_headers(MOST_FIELDS);
+        let client = builder.build(connector.clone());
+        let anew = builder.pool_max_idle_per_host(0).build(connector);
         let apis = upstreams.iter().filter(|upstream| upstream.kind == Kind::Api);
         let unpacked = apis.map(|upstream| upstream.authority().to_ascii_lowercase()).collect();
-        Ok(Self { client, unpacked, metrics })
+        Ok(Self { client, anew, unpacked, metrics })
     }
 
     fn unpacks(&self, request: &Request<Bytes>) -> bool {
@@ -79,10 +83,10 @@ impl Raw {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let again = may_go_again(&request).then(|| copy(&request));
-        let response = match (self.once(request, timeouts).await, again) {
+        let response = match (self.once(&self.client, request, timeouts).await, again) {
             (Ok(response), _) => response,
             (Err(failure), Some(request)) if failure.on_a_stale_connection => {
-                self.once(request, timeouts).await.map_err(|failure| failure.fault)?
+                self.once(&self.anew, request, timeouts).await.map_err(|failure| failure.fault)?
             }
             (Err(failure), _) => return Err(failure.fault),
         };
@@ -98,13 +102,18 @@ impl Raw {
     }
 
     /// One try on one connection.
-    async fn once(&self, request: Request<Bytes>, timeouts: Timeouts) -> Result<Response<Arriving>, Failure> {
+    async fn once(
+        &self,
+        client: &Client<Connector, Upload>,
+        request: Request<Bytes>,
+        timeouts: Timeouts,
+    ) -> Result<Response<Arriving>, Failure> {
         self.metrics.upstream_requests.fetch_add(1, Ordering::Relaxed);
         let progress = Progress::default();
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, Upload::new(body, progress.clone()));
         let mut connection = capture_connection(&mut request);
-        let mut response = std::pin::pin!(self.client.request(request));
+        let mut response = std::pin::pin!(client.request(request));
         // While no connection is found this does not end, so the client's own end is listened to as well.
         let connecting = async {
             drop(connection.wait_for_connection_metadata().await);

@@ -40,22 +40,23 @@ fn hits_say_that_they_are() {
 fn only_if_cached_and_stale_answers() {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = down.clone();
-    let origin = Origin::start(move |_| {
-        if is_down.load(Ordering::SeqCst) {
-            Say::close("")
-        } else {
-            Say::ok("Cache-Control: max-age=0, stale-if-error=600\r\nETag: \"e\"\r\n", "kept")
-        }
+    let origin = Origin::start(move |seen| match (is_down.load(Ordering::SeqCst), seen.target()) {
+        (true, "/failing") => Say::raw("HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"),
+        (true, _) => Say::close(""),
+        (false, _) => Say::ok("Cache-Control: max-age=0, stale-if-error=600\r\nETag: \"e\"\r\n", "kept"),
     });
     let gateway = before(&origin);
     let refused = gateway.get_with("/s", "Cache-Control: only-if-cached\r\n");
     assert_eq!((refused.status, refused.json()["status"].as_u64()), (504, Some(504)));
     assert_eq!(origin.count(), 0);
-    assert_eq!(gateway.get("/s").text(), "kept");
+    assert_eq!((gateway.get("/s").text(), gateway.get("/failing").text()), ("kept".to_owned(), "kept".to_owned()));
     down.store(true, Ordering::SeqCst);
-    let stale = gateway.get("/s");
-    assert_eq!((stale.status, stale.text().as_str()), (200, "kept"));
-    assert!(stale.cache().contains("; hit") && stale.cache().contains("stale-if-error"), "{}", stale.cache());
+    for (target, expected) in [("/s", "inat; fwd=stale; ttl="), ("/failing", "inat; fwd=stale; fwd-status=503; ttl=")] {
+        let stale = gateway.get(target);
+        assert_eq!((stale.status, stale.text().as_str()), (200, "kept"));
+        let says = stale.cache();
+        assert!(says.starts_with(expected) && says.ends_with("; detail=stale-if-error"), "{says}");
+    }
     assert_eq!(gateway.get("/never").status, 502);
 }
 
@@ -237,6 +238,50 @@ fn a_full_house_answers_from_the_cache_only() {
         assert_eq!(held.join().unwrap(), 200);
     });
     assert_eq!(origin.count(), 2);
+}
+
+#[test]
+fn queries_are_told_apart_byte_by_byte() {
+    let origin = Origin::start(|seen| Say::ok("Cache-Control: max-age=600\r\n", seen.target()));
+    let gateway = before(&origin);
+    let targets = ["/?q='", "/?q=%27", "/?q=a+b", "/?q=a%20b", "/?q=%7e", "/?q=~", "/?a&b", "/?b&a", "/?", "/"];
+    for again in [false, true] {
+        for target in targets {
+            let answer = gateway.get(target);
+            assert_eq!(
+                (answer.text().as_str(), answer.cache().contains("; hit")),
+                (target, again),
+                "{}",
+                answer.cache()
+            );
+        }
+    }
+    assert_eq!(origin.count(), targets.len());
+}
+
+#[test]
+fn the_answer_to_a_post_that_says_where_it_belongs_answers_later_reads() {
+    let origin =
+        Origin::start(|seen| Say::ok(&seen.field("x-says").unwrap_or_default().replace('|', "\r\n"), &seen.line));
+    let gateway = before(&origin);
+    let post = |says: &str| gateway.request("POST", "/p?q=1", &format!("X-Says: {says}\r\n"), "body").status;
+    for (says, kept) in [
+        ("Cache-Control: max-age=60|Content-Location: /p?q=1|", true),
+        ("Cache-Control: max-age=60|Content-Location: /p|", false),
+        ("Cache-Control: max-age=60|", false),
+        ("Content-Location: /p?q=1|ETag: \"1\"|Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT|", false),
+        ("Cache-Control: max-age=0|Content-Location: /p?q=1|", false),
+        ("Cache-Control: max-age=60, no-store|Content-Location: /p?q=1|", false),
+    ] {
+        assert_eq!(post(says), 200);
+        assert_eq!(gateway.get("/p?q=1").text().starts_with("POST"), kept, "{says}");
+        assert_eq!(gateway.request("HEAD", "/p?q=1", "", "").cache().contains("; hit"), kept, "{says}");
+        let asked = origin.count();
+        assert_eq!(post(says), 200);
+        assert_eq!(origin.count(), asked + 1, "a POST is never answered by it: {says}");
+        gateway.request("DELETE", "/p?q=1", "", "");
+        assert!(gateway.get("/p?q=1").text().starts_with("GET"), "{says}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn targets_methods_and_bodies_pass_byte_for_byte() {
     assert_eq!(gateway.say(chunked).text(), "POST /c HTTP/1.1:5");
     let last = origin.seen().pop().unwrap();
     assert_eq!((last.body.as_slice(), last.field("content-length").as_deref()), (&b"abcde"[..], Some("5")));
-    assert_eq!(last.field("trailer"), None);
+    assert_eq!(last.field("trailer").as_deref(), Some("X"), "RFC 9110 §6.6.2: a hint of what was lost");
     gateway.request("POST", "/empty", "Content-Length: 0\r\n", "");
     assert_eq!(origin.seen().pop().unwrap().field("content-length").as_deref(), Some("0"));
     gateway.get("/none");
@@ -138,7 +138,8 @@ fn what_breaks_upstream_spoils_only_its_own_answer() {
                 assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
             } else {
                 assert!(answer.status == 502 || !answer.whole, "{target}: {answer:?}");
-                assert!(answer.cache().contains("fwd="), "{target}: {answer:?}");
+                // RFC 9211 §2: not on answers that an intermediary makes itself.
+                assert!(answer.status != 502 || answer.cache().is_empty(), "{target}: {answer:?}");
             }
             assert_eq!(gateway.get("/fine").text(), "right", "after {target}");
         }
@@ -153,6 +154,7 @@ fn large_bodies_stream_and_a_cut_one_is_not_taken_for_whole() {
         let body = vec![b'x'; 3 << 20];
         let fields = match seen.target() {
             "/chunked" => "Transfer-Encoding: chunked\r\n\r\n300000\r\n".to_owned(),
+            "/kept" => format!("Cache-Control: max-age=600\r\nContent-Length: {}\r\n\r\n", body.len()),
             _ => format!("Content-Length: {}\r\n\r\n", body.len() + usize::from(seen.target() == "/cut")),
         };
         let mut bytes = format!("HTTP/1.1 200 OK\r\n{fields}").into_bytes();
@@ -161,6 +163,11 @@ fn large_bodies_stream_and_a_cut_one_is_not_taken_for_whole() {
     });
     let gateway = start(config(vec![origin.upstream()]), plain().read_whole(64 << 10));
     assert_eq!(gateway.get("/large").body.len(), 3 << 20);
+    for _ in 0..3 {
+        assert_eq!(gateway.get_with("/kept", "Cache-Control: no-cache\r\n").body.len(), 3 << 20);
+        let again = gateway.get("/kept");
+        assert!(again.cache().contains("; hit"), "who has read to the end finds it stored: {}", again.cache());
+    }
     for target in ["/cut", "/chunked"] {
         let answer = gateway.get(target);
         assert_eq!(answer.status, 200);
@@ -231,9 +238,17 @@ fn obsolete_folding_is_unfolded_and_dead_connections_are_replaced() {
     let gateway = before(&origin);
     let folded = gateway.get("/fold").field("x-folded").unwrap();
     assert_eq!(folded.split_whitespace().collect::<Vec<_>>(), ["a", "b"]);
-    for _ in 0..50 {
-        assert_eq!(gateway.get("/bye").text(), "ok");
-    }
+    // Several at once leave several dead connections behind.
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                for time in 0..20 {
+                    assert_eq!(gateway.get(&format!("/bye?{client}-{time}")).text(), "ok");
+                }
+            });
+        }
+    });
 }
 
 #[test]

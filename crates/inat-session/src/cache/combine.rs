@@ -1,9 +1,13 @@
 //! Putting parts of one representation together (RFC 9111 §3.4): only where a strong validator says that they are of one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use http::header::LAST_MODIFIED;
 
 use super::conditions::Tag;
-use super::{Entry, Part};
+use super::{Entry, Part, fields, look};
+use crate::Timestamp;
 
 /// The body of a stored response together with a range that arrived, in the order of the bytes. `None` when the lengths do
 /// not fit: then it is not stored.
@@ -41,12 +45,28 @@ pub(crate) fn join(one: Part, other: Part) -> Option<Part> {
     })
 }
 
-/// Whether two responses are of one representation, byte by byte.
-pub(crate) fn same_bytes(one: &http::HeaderMap, other: &http::HeaderMap) -> bool {
-    Tag::in_response(one).zip(Tag::in_response(other)).is_some_and(|(one, other)| one.matches_strongly(other))
+/// Whether two responses are of one representation, byte by byte: by equal strong tags, or where neither has a tag, by equal
+/// dates that are strong validators.
+pub(crate) fn same_bytes(one: &Entry, other: &Entry) -> bool {
+    match (Tag::in_response(&one.headers), Tag::in_response(&other.headers)) {
+        (Some(one), Some(other)) => one.matches_strongly(other),
+        (None, None) => strong_date(one).is_some_and(|date| strong_date(other) == Some(date)),
+        _ => false,
+    }
+}
+
+/// When a representation was last modified, if that is long enough before the response was made to leave no room for another
+/// change within the same second, or for two clocks (RFC 9110 §8.8.2.2).
+fn strong_date(entry: &Entry) -> Option<Timestamp> {
+    let modified = fields::date(&entry.headers, &LAST_MODIFIED, entry.policy.response_time)?;
+    (look::date_of(entry).since(modified) >= Duration::from_secs(60)).then_some(modified)
 }
 
 /// Whether two responses say that they are of different representations.
-pub(crate) fn other_bytes(one: &http::HeaderMap, other: &http::HeaderMap) -> bool {
-    Tag::in_response(one).zip(Tag::in_response(other)).is_some_and(|(one, other)| !one.matches_weakly(other))
+pub(crate) fn other_bytes(one: &Entry, other: &Entry) -> bool {
+    if let (Some(one), Some(other)) = (Tag::in_response(&one.headers), Tag::in_response(&other.headers)) {
+        return !one.matches_weakly(other);
+    }
+    let modified = |entry: &Entry| fields::date(&entry.headers, &LAST_MODIFIED, entry.policy.response_time);
+    modified(one).zip(modified(other)).is_some_and(|(one, other)| one != other)
 }

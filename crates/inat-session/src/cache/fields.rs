@@ -122,7 +122,7 @@ pub(crate) fn age(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Fields of the connection a response came over, not of the response (RFC 9110 §7.6.1, RFC 9111 §3.1).
-const CONNECTION_FIELDS: [&str; 10] = [
+const CONNECTION_FIELDS: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -130,7 +130,6 @@ const CONNECTION_FIELDS: [&str; 10] = [
     "proxy-authorization",
     "proxy-connection",
     "te",
-    "trailer",
     "transfer-encoding",
     "upgrade",
 ];

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, header};
+use url::Position;
 
 use super::directives::RequestDirectives;
 use super::{
-    Asked, Entry, Identity, Lifetime, Part, Received, Rules, Vary, WhyNot, combine, compile, freshen, key, look, range,
-    storing,
+    Asked, Entry, Identity, Lifetime, LifetimeSource, Part, Received, Rules, Vary, WhyNot, combine, compile, fields,
+    freshen, key, look, range, storing,
 };
 
 /// What to do with an answer of the server.
@@ -95,6 +96,34 @@ pub fn keep(
     }
 }
 
+/// The entry that the answer to a write makes for later reads of the same URL, if it says itself that it is what a `GET` would
+/// get (`Content-Location`), and for how long (RFC 9110 §9.3.3 for `POST`, RFC 5789 §2 for `PATCH`). The write itself is never
+/// answered by it.
+pub fn keep_written(
+    asked: &Asked<'_>,
+    received: &Received<'_>,
+    identity: Identity,
+    rules: &Rules,
+) -> Option<Box<Entry>> {
+    let bypassed =
+        rules.disabled || asked.lifetime == Some(Lifetime::DoNotCache) || rules.lifetimes.bypasses(asked.url);
+    let may_be_read = matches!(*asked.method, Method::POST | Method::PATCH) && received.status == StatusCode::OK;
+    let forbidden = bypassed || !received.complete || RequestDirectives::of(asked.headers).no_store;
+    if !may_be_read || forbidden || !rules.allows(&Method::GET) || !is_of_target(asked, received.headers) {
+        return None;
+    }
+    let entry = candidate(&Asked { method: &Method::GET, ..*asked }, received, identity, rules).ok()?;
+    let is_fresh = entry.policy.lifetime > entry.policy.initial_age;
+    (entry.policy.source == LifetimeSource::Headers && is_fresh).then_some(entry)
+}
+
+/// Whether `Content-Location` says that the content is of the very URL that was asked.
+fn is_of_target(asked: &Asked<'_>, headers: &HeaderMap) -> bool {
+    let location = fields::once(headers, &header::CONTENT_LOCATION).and_then(|text| std::str::from_utf8(text).ok());
+    let target = &asked.url[..Position::AfterQuery];
+    location.and_then(|text| asked.url.join(text).ok()).is_some_and(|url| url[..Position::AfterQuery] == *target)
+}
+
 /// The entry an answer would be, or why it is not stored.
 fn candidate(
     asked: &Asked<'_>,
@@ -148,6 +177,9 @@ fn partial(
         Ok(entry) => entry,
         Err(why) => return Keep::Nothing(why),
     };
+    if let Some(whole) = as_whole(&entry, part) {
+        return Keep::Store(whole);
+    }
     let same_request = variants
         .iter()
         .enumerate()
@@ -157,17 +189,25 @@ fn partial(
             return Keep::Combine { index, entry: Box::new(entry), part };
         }
     }
-    let same_or_unknown =
-        |variant: &Entry| variant.part.is_none() && !combine::other_bytes(&variant.headers, &entry.headers);
+    let same_or_unknown = |variant: &Entry| variant.part.is_none() && !combine::other_bytes(variant, &entry);
     if same_request.into_iter().any(|(_, variant)| same_or_unknown(variant)) {
         return Keep::Nothing(WhyNot::Range);
     }
     Keep::Store(Box::new(Entry { part: Some(part), ..*entry }))
 }
 
+/// A range that holds every byte is the whole, whatever it is called.
+fn as_whole(entry: &Entry, part: Part) -> Option<Box<Entry>> {
+    let mut whole =
+        (part.size()? == part.whole).then(|| Box::new(Entry { status: StatusCode::OK, ..entry.clone() }))?;
+    whole.headers.remove(header::CONTENT_RANGE);
+    whole.headers.insert(header::CONTENT_LENGTH, part.whole.into());
+    Some(whole)
+}
+
 /// A stored response and a range of the same representation, as one: a whole one if nothing is missing.
 fn combined(stored: &Entry, arrived: &Entry, part: Part) -> Option<Entry> {
-    if !combine::same_bytes(&stored.headers, &arrived.headers) {
+    if !combine::same_bytes(stored, arrived) {
         return None;
     }
     let whole = Part { first: 0, last: part.whole.checked_sub(1)?, whole: part.whole };

@@ -21,6 +21,18 @@ impl Key {
     /// `HEAD` shares the key of `GET`. Every part goes in with its length, so that no two lists of parts run together into
     /// the same bytes.
     pub fn of(asked: &Asked<'_>, body: &[u8], identity: &Identity, rules: &Rules) -> Self {
+        Self::with_query(asked, asked.url.query(), body, identity, rules)
+    }
+
+    /// The same where the query is sent in other bytes than the URL shows: reading a URL turns `'` into `%27`, which may ask
+    /// for something else (RFC 3986 §2.2, §6.2.2.2).
+    pub(crate) fn with_query(
+        asked: &Asked<'_>,
+        query: Option<&str>,
+        body: &[u8],
+        identity: &Identity,
+        rules: &Rules,
+    ) -> Self {
         let url = asked.url;
         let method = rules.method(asked.method, asked.headers);
         let mut parts = Parts(Vec::with_capacity(url.as_str().len() + 128));
@@ -30,7 +42,7 @@ impl Key {
         // Scheme, user information, host in lower case, and a port other than the default one.
         parts.add(url[..Position::BeforePath].as_bytes());
         parts.add_with(|bytes| normalise_percent(url.path(), bytes));
-        parts.add_query(url, rules);
+        parts.add_query(url, query, rules);
         // A fragment is never sent, so it cannot change an answer. The reference tells answers apart by it all the same.
         if let Some(fragment) = url.fragment().filter(|_| rules.sort_parameters) {
             parts.add(b"fragment");
@@ -79,8 +91,8 @@ impl Parts {
         self.0[at..at + 4].copy_from_slice(&len.to_le_bytes());
     }
 
-    fn add_query(&mut self, url: &Url, rules: &Rules) {
-        let Some(query) = url.query() else { return self.0.push(NO_QUERY) };
+    fn add_query(&mut self, url: &Url, query: Option<&str>, rules: &Rules) {
+        let Some(query) = query else { return self.0.push(NO_QUERY) };
         for pair in pairs(url, query, rules) {
             if is_ignored(&pair.name, rules) {
                 self.0.push(NAME_ONLY);

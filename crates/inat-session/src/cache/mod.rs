@@ -9,7 +9,7 @@
 //! | wants to know where its answers are kept | [`Key::of`] | §2 |
 //! | finds stored variants under its key | [`look`] | §4, §4.1, §4.2 |
 //! | is answered from a stored one | [`answer`] | §4, §5.1, RFC 9110 §13–14 |
-//! | got an answer from the server | [`keep`] | §3, §4.3.3–5 |
+//! | got an answer from the server | [`keep`], to a write [`keep_written`] | §3, §4.3.3–5 |
 //! | got none, or a server error | [`rescue`] | §4.2.4, RFC 5861 §4 |
 //! | has changed something on the server | [`invalidated`] | §4.4 |
 //!
@@ -53,7 +53,7 @@ pub use freshen::revalidated;
 pub use glob::Glob;
 pub use identity::Identity;
 pub use invalidate::invalidated;
-pub use keep::{Keep, keep};
+pub use keep::{Keep, keep, keep_written};
 pub use key::{Key, effective_method, resource_of};
 pub use lifetime_text::BadLifetime;
 pub use lifetimes::{Lifetime, Lifetimes, Patterns};

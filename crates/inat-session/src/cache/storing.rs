@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::conditions::Tag;
 use super::directives::{NoCache, ResponseDirectives};
 use super::{Flags, LifetimeSource, Policy, Received, Rules, WhyNot, dates, fields};
 
@@ -74,14 +75,20 @@ pub(crate) fn fields(received: &Received<'_>) -> HeaderMap {
     stored
 }
 
-/// Fields that describe the body at hand, and stay as they are when a 304 brings others (§3.2). `Content-Length` is the
-/// RFC's; the other two because a body may have been decoded or put together before it was stored.
-const OF_THE_BODY: [header::HeaderName; 3] = [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::CONTENT_RANGE];
-
 /// Updates stored fields from a response without the body (§3.2): each field it brings replaces all lines of that name.
+///
+/// Fields that describe the body at hand stay as they are. `Content-Length` is the RFC's, and `Content-Range` may be. Of
+/// `Content-Encoding` so much depends on the body that it is only taken where the stored response has one (else the body may
+/// have been decoded), and the tag is not the weak one that servers use for several codings.
 pub(crate) fn freshen_fields(stored: &HeaderMap, received: &Received<'_>) -> HeaderMap {
+    let may_be_of_another_coding = || Tag::in_response(received.headers).is_some_and(|tag| tag.weak);
+    let takes_coding = stored.contains_key(header::CONTENT_ENCODING) && !may_be_of_another_coding();
     let mut fresh = stored.clone();
-    update(&mut fresh, received, |name| !OF_THE_BODY.contains(name));
+    update(&mut fresh, received, |name| match *name {
+        header::CONTENT_LENGTH | header::CONTENT_RANGE => false,
+        header::CONTENT_ENCODING => takes_coding,
+        _ => true,
+    });
     fresh
 }
 

@@ -65,6 +65,7 @@ impl MockResponse {
             elapsed: Duration::ZERO,
             expiry: Expiry::NotStored,
             forwarded: None,
+            failed_with: None,
         }
     }
 }

@@ -61,6 +61,7 @@ impl Shelf {
             elapsed: Duration::ZERO,
             expiry: expiry(&entry.policy),
             forwarded: None,
+            failed_with: None,
         };
         match &self.filter {
             Some(filter) if !filter(&response) => None,
@@ -83,8 +84,11 @@ impl Shelf {
     }
 }
 
-/// Until when an entry is fresh.
+/// Until when an entry may be used without asking.
 pub(super) fn expiry(policy: &Policy) -> Expiry {
+    if policy.flags.has(Flags::NO_CACHE) {
+        return Expiry::At(policy.response_time);
+    }
     if policy.flags.has(Flags::NEVER_EXPIRES) {
         return Expiry::Never;
     }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
+use super::written::Write;
 use super::{Question, Shelf, asked, is_safe, warn};
 use crate::Timestamp;
 use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
@@ -37,6 +39,15 @@ pub(crate) struct Answered<'a> {
     pub(crate) writes: u64,
 }
 
+/// What a write has made outdated.
+#[derive(Default)]
+pub(crate) struct Invalidated {
+    /// How many stored answers.
+    pub(crate) dropped: u64,
+    /// Its place among the writes of this process, if it outdates anything.
+    pub(crate) write: Option<Write>,
+}
+
 impl Shelf {
     /// Decides what becomes of an answer, and notes at once what it says about entries already stored. Called from a thread
     /// that may wait for the file.
@@ -48,8 +59,14 @@ impl Shelf {
         received: &Received<'_>,
         now: Timestamp,
     ) -> Written {
-        let Some(key) = question.key else { return Written::HandedOn(WhyNot::Bypass) };
         let asked = asked(prepared);
+        let Some(key) = question.key else {
+            let entry = cache::keep_written(&asked, received, prepared.identity, &self.rules);
+            return match self.key_of_read(prepared).zip(entry) {
+                Some((key, entry)) => Written::Store(key, entry),
+                None => Written::HandedOn(WhyNot::Bypass),
+            };
+        };
         let rules = self.rules_for(prepared, received.status);
         let keep = cache::keep(&asked, sent, &question.entries, received, prepared.identity, &rules);
         match keep {
@@ -125,8 +142,11 @@ impl Shelf {
     ) -> Expiry {
         let Answered { response, asked, writes } = *answered;
         let is_outdated = || self.writes.last(&response.request.url) > writes;
-        let fits = entry.part.is_none_or(|part| part.size() == Some(body.len() as u64));
-        if !fits || is_outdated() || self.read_only || self.filter.as_ref().is_some_and(|filter| !filter(response)) {
+        if !fits(entry, body, response.status)
+            || is_outdated()
+            || self.read_only
+            || self.filter.as_ref().is_some_and(|filter| !filter(response))
+        {
             return Expiry::NotStored;
         }
         let store = self.store();
@@ -161,32 +181,47 @@ impl Shelf {
     }
 
     /// Joins a part that arrived with the part that is stored, and stores both.
-    pub(crate) fn combine(&self, key: &Key, stored: &Stored, entry: &Entry, part: Part, body: &Bytes, now: Timestamp) {
+    pub(crate) fn combine(
+        &self,
+        key: &Key,
+        stored: &Stored,
+        entry: &Entry,
+        part: Part,
+        answered: &Answered<'_>,
+        now: Timestamp,
+    ) -> Expiry {
         let have = stored.body.clone().or_else(|| self.store().body(stored).ok().flatten());
-        let joined = have.and_then(|have| cache::splice(&stored.entry, &have, part, body));
-        if let Some(joined) = joined
-            && !self.read_only
-            && let Err(error) = self.store().put(key, entry, &joined, now)
-        {
-            warn(&error);
-        }
+        let joined = have
+            .zip(answered.response.bytes().ok())
+            .and_then(|(have, body)| cache::splice(&stored.entry, &have, part, body));
+        joined.map_or(Expiry::NotStored, |joined| self.put(key, entry, &joined, answered, now))
     }
 
     /// Drops what a write has made outdated (RFC 9111 §4.4).
-    pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> u64 {
+    pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> Invalidated {
         let method = self.rules().method(&prepared.method, &prepared.headers);
         let changes_nothing = is_safe(&method) || self.rules().allows(&method);
         if changes_nothing || self.rules().disabled || self.read_only {
-            return 0;
+            return Invalidated::default();
         }
         let resources = cache::invalidated(&method, &prepared.url, status, headers);
         if resources.is_empty() {
-            return 0;
+            return Invalidated::default();
         }
-        self.writes.note(&resources);
-        self.store().invalidate(&resources).unwrap_or_else(|error| {
+        let write = Some(self.writes.note(&prepared.url, &resources));
+        let dropped = self.store().invalidate(&resources).unwrap_or_else(|error| {
             warn(&error);
             0
-        })
+        });
+        Invalidated { dropped, write }
+    }
+}
+
+/// Whether a body that came as a range is as long as its `Content-Range` says.
+fn fits(entry: &Entry, body: &Bytes, status: StatusCode) -> bool {
+    let length = || entry.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    match entry.part {
+        Some(part) => part.size() == Some(body.len() as u64),
+        None => status != StatusCode::PARTIAL_CONTENT || length() == Some(body.len() as u64),
     }
 }

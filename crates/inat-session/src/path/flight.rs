@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::{HeaderName, Method, StatusCode};
 
 use super::trip::Trip;
 use crate::cache::Key;
@@ -12,7 +13,7 @@ use crate::coalesce::{Landing, Twin, alone};
 use crate::lookup::{Found, Question};
 use crate::parts::Core;
 use crate::prepare::Prepared;
-use crate::response::{Expiry, Response};
+use crate::response::{Expiry, Origin, Response};
 use crate::stage::Stage;
 use crate::{Error, Freshness, Kind, Options};
 
@@ -45,13 +46,16 @@ fn solo(mut trip: Trip, prepared: Arc<Prepared>, question: Question) -> Flying {
         let key = question.key;
         let result = super::ask(&mut trip, &prepared, question).await;
         note(&trip, &prepared, key, &result);
-        landing(result)
+        landing(trip.core(), result)
     })
 }
 
 /// A flight for all twins.
 fn together(mut trip: Trip, prepared: Arc<Prepared>, key: Key) -> Flying {
-    Box::pin(async move { landing(fly(&mut trip, &prepared, key).await) })
+    Box::pin(async move {
+        let result = fly(&mut trip, &prepared, key).await;
+        landing(trip.core(), result)
+    })
 }
 
 /// Renews an answer that was served stale. However often it was served, it is renewed once.
@@ -72,13 +76,25 @@ async fn renew(core: &Arc<Core>, prepared: &Prepared, key: Key) -> Result<(), Er
         // Somebody has done it between our look and now.
         return Ok(());
     }
-    let mut again = prepared.clone();
+    let mut again = without(prepared.clone(), [IF_MODIFIED_SINCE, IF_NONE_MATCH]);
+    // The caller has its part. Where the whole is stored, the whole is renewed.
+    let whole = without(again.clone(), [IF_RANGE, RANGE]);
+    if matches!(core.shelf.look(&whole, core.clock.now()), Found::Hit(_)) {
+        again = whole;
+    }
     (again.options.freshness, again.options.stream) = (Freshness::Refresh, false);
     let question = Question::plain(Some(key), crate::cache::MissReason::Stale);
     let mut response = board(&Trip::start(core), Arc::new(again), question).await?;
     // What is too large to be read whole is stored when it has been read.
     while response.chunk().await?.is_some() {}
     Ok(())
+}
+
+fn without(mut prepared: Prepared, names: [HeaderName; 2]) -> Prepared {
+    for name in names {
+        prepared.headers.remove(name);
+    }
+    prepared
 }
 
 /// Whether twins may share what comes of this: a read whose answer has a place in the cache, and whose last answer was not of
@@ -103,16 +119,25 @@ fn twin(key: &Key, prepared: &Prepared, last_write: u64) -> Twin {
 
 /// What the others get of it. An answer is theirs if it was kept; a failure is theirs if it is the server's, and not the
 /// leader's own impatience.
-fn landing(result: Result<Response, Error>) -> Landing {
+fn landing(core: &Core, result: Result<Response, Error>) -> Landing {
     let shared = match &result {
-        Ok(response) => {
-            response.is_from_cache() || response.expiry() != Expiry::NotStored || is_failure(response.status())
-        }
+        Ok(response) => is_for_all(core, response) || is_failure(response.status()),
         Err(error) => {
             matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. } | Kind::RetryAfter { .. })
         }
     };
     Landing { result, shared }
+}
+
+/// Whether an answer is good for others than who asked: it is stored, and where nothing but HTTP decides, fresh as well.
+/// Requests may only be collapsed where the answer may be reused (RFC 9111 §4); what has expired on arrival, or says
+/// `no-cache`, may not. Sessions with rules of their own prefer one request to many.
+fn is_for_all(core: &Core, response: &Response) -> bool {
+    match (response.origin(), response.expiry()) {
+        (Origin::Cached { .. } | Origin::Stale { .. } | Origin::Shared(_), _) | (_, Expiry::Never) => true,
+        (_, Expiry::At(at)) => at > response.received() || !core.shelf.rules().lifetimes.is_only_http(),
+        (_, Expiry::NotStored) => response.is_from_cache(),
+    }
 }
 
 /// One flight for this process: waits for one of another process that is on its way, then asks.
@@ -148,7 +173,7 @@ fn note(trip: &Trip, prepared: &Prepared, key: Option<Key>, result: &Result<Resp
     let (Some(key), Ok(response)) = (key, result) else { return };
     let is_telling = prepared.method != Method::HEAD && !prepared.options.stream && !is_failure(response.status());
     if is_telling {
-        trip.core().shelf.note_shareable(&key, response.expiry() != Expiry::NotStored);
+        trip.core().shelf.note_shareable(&key, is_for_all(trip.core(), response));
     }
 }
 

@@ -90,5 +90,6 @@ pub(super) fn refuse(core: &Core, prepared: &Prepared, reason: MissReason) -> Re
         elapsed: Duration::ZERO,
         expiry: Expiry::NotStored,
         forwarded: Some(reason),
+        failed_with: None,
     })
 }

@@ -6,9 +6,10 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION
 use http::{Method, StatusCode};
 
 use super::trip::Trip;
+use crate::human::Count;
 use crate::lookup::is_redirect;
 use crate::prepare::{Payload, Prepared, identity_of};
-use crate::response::{Redirected, Response};
+use crate::response::{Origin, Redirected, Response};
 use crate::secret::mask_url;
 use crate::stage::Stage;
 use crate::{Error, Kind};
@@ -20,12 +21,18 @@ pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<R
     loop {
         let mut response = super::travel(trip, prepared.clone()).await?;
         let Some(location) = target(&response).filter(|_| allowed > 0) else {
+            if let Origin::Network { waited, .. } | Origin::Revalidated { waited, .. } = &mut response.origin {
+                *waited = waited.saturating_add(history.iter().map(|hop| hop.origin.waited()).sum());
+            }
             response.history = history;
             return Ok(response);
         };
         if history.len() >= allowed as usize {
-            let problem =
-                format!("more than {allowed} redirects, the last to {}", mask_url(&next_url(&prepared, &location)?));
+            let problem = format!(
+                "more than {}, the last to {}",
+                Count(allowed as usize, "redirect"),
+                mask_url(&next_url(&prepared, &location)?)
+            );
             return Err(trip.error(Stage::Answer, &prepared, Kind::Redirect(problem)));
         }
         history.push(Redirected {

@@ -11,7 +11,7 @@ use super::stream::Body;
 use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
-use crate::lookup::{Answered, Question, Served, Written, is_safe};
+use crate::lookup::{Answered, Invalidated, Question, Served, Written, is_safe};
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
 use crate::runtime::may_wait;
@@ -44,14 +44,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
     }
     let core = trip.core();
     let now = trip.now();
-    let dropped = if is_safe(&prepared.method) {
-        0
-    } else {
-        may_wait(|| core.shelf.invalidate(prepared, arrived.status, &arrived.headers))
-    };
-    if dropped > 0 {
-        trip.listener().tell(Stage::Store, || format!("{dropped} outdated answers dropped"));
-    }
+    let writes = if is_safe(&prepared.method) { trip.writes } else { written(trip, prepared, &arrived) };
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
     let written = if arrived.sound {
         let receive = || core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now);
@@ -74,17 +67,19 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             handed_on(trip, prepared, arrived, origin)
         }
         Written::Combine(key, stored, entry, part) => {
-            if let ArrivedBody::Whole(body) = &arrived.content {
-                may_wait(|| core.shelf.combine(&key, &stored, &entry, part, body, now));
-            }
-            handed_on(trip, prepared, arrived, origin)
+            let mut response = handed_on(trip, prepared, arrived, origin);
+            response.expiry = may_wait(|| {
+                let answered = Answered { response: &response, asked: &prepared.headers, writes };
+                core.shelf.combine(&key, &stored, &entry, part, &answered, now)
+            });
+            response
         }
         Written::Store(key, entry) => match &arrived.content {
             ArrivedBody::Arriving { .. } => stream::stored(trip, prepared, arrived, origin, key, entry),
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(trip, prepared, arrived, origin);
-                let answered = Answered { response: &response, asked: &prepared.headers, writes: trip.writes };
+                let answered = Answered { response: &response, asked: &prepared.headers, writes };
                 response.expiry = core.shelf.put(&key, &entry, &body, &answered, now);
                 trip.listener().tell(Stage::Store, || response.expiry.to_string());
                 response
@@ -92,6 +87,19 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
         },
     };
     Settled::Answer(Box::new(Response { forwarded: Some(question.reason), ..settled }))
+}
+
+/// A write was answered: drops what it has made outdated. Its own answer may be kept as what there is to read now, if no other
+/// write to it was answered meanwhile; says how many writes it knows of.
+fn written(trip: &Trip, prepared: &Prepared, arrived: &Arrived) -> u64 {
+    let shelf = &trip.core().shelf;
+    let Invalidated { dropped, write } = may_wait(|| shelf.invalidate(prepared, arrived.status, &arrived.headers));
+    if dropped > 0 {
+        trip.listener().tell(Stage::Store, || {
+            format!("{dropped} outdated {} dropped", if dropped == 1 { "answer" } else { "answers" })
+        });
+    }
+    write.filter(|write| write.before <= trip.writes).map_or(trip.writes, |write| write.number)
 }
 
 /// What one try means for what is stored: whether it may stand in for the server, and whether a write whose answer was lost or
@@ -126,7 +134,14 @@ pub(super) fn failure(trip: &Trip, prepared: &Prepared, reply: Reply) -> Error {
 /// What is stored, in place of a server that failed, where that is allowed.
 pub(super) fn rescued(trip: &Trip, prepared: &Prepared, question: &Question) -> Option<Response> {
     let trouble = trip.trouble?;
-    let response = trip.core().shelf.rescue(prepared, question, trouble, trip.now())?;
+    let mut response = trip.core().shelf.rescue(prepared, question, trouble, trip.now())?;
+    if trip.attempts > 0 {
+        response.forwarded = Some(question.reason);
+        response.failed_with = match trouble {
+            Trouble::Status(status) => Some(status),
+            Trouble::Network => None,
+        };
+    }
     trip.listener().tell(Stage::Store, || format!("{trouble:?}: a stored answer is served in its place"));
     Some(response)
 }
@@ -150,6 +165,7 @@ pub(super) fn handed_on(trip: &Trip, prepared: &Prepared, arrived: Box<Arrived>,
         elapsed: Duration::ZERO,
         expiry: Expiry::NotStored,
         forwarded: None,
+        failed_with: None,
     }
 }
 

@@ -93,6 +93,14 @@ impl Prepared {
         })
     }
 
+    /// The query as it is sent.
+    pub(crate) fn query(&self) -> Option<&str> {
+        match &self.target {
+            Some(target) => target.query(),
+            None => self.url.query(),
+        }
+    }
+
     /// What to ask for, as the transport takes it.
     pub(crate) fn uri(&self) -> Result<http::Uri, String> {
         match &self.target {

@@ -17,7 +17,7 @@ pub enum Origin {
     Network {
         /// How many requests that took.
         attempts: u32,
-        /// How long they waited for slots of the budget.
+        /// How long they waited for slots of the budget, redirects that were followed included.
         waited: Duration,
     },
     /// It was stored and fresh: no request.
@@ -32,7 +32,7 @@ pub enum Origin {
     Revalidated {
         /// How many requests that took.
         attempts: u32,
-        /// How long they waited for slots of the budget.
+        /// How long they waited for slots of the budget, redirects that were followed included.
         waited: Duration,
     },
     /// It was stored and is not fresh, but may be served.
@@ -62,6 +62,14 @@ impl Origin {
         match self {
             Self::Network { attempts, .. } | Self::Revalidated { attempts, .. } => *attempts,
             Self::Shared(_) | Self::Cached { .. } | Self::Stale { .. } | Self::DryRun(_) => 0,
+        }
+    }
+
+    /// How long those waited for slots of the budget.
+    pub(crate) fn waited(&self) -> Duration {
+        match self {
+            Self::Network { waited, .. } | Self::Revalidated { waited, .. } => *waited,
+            Self::Shared(_) | Self::Cached { .. } | Self::Stale { .. } | Self::DryRun(_) => Duration::ZERO,
         }
     }
 

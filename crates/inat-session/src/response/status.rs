@@ -15,7 +15,16 @@ pub(super) fn cache_status(response: &Response, now: Timestamp) -> String {
     };
     let reason = response.forwarded.unwrap_or(MissReason::Uri);
     match origin {
-        Origin::Cached { .. } | Origin::Stale { .. } | Origin::Shared(_) => field.push_str("; hit"),
+        Origin::Cached { .. } | Origin::Stale { .. } | Origin::Shared(_) => match response.forwarded {
+            None => field.push_str("; hit"),
+            // The server was asked, and failed: a hit is what was not forwarded (§2.1).
+            Some(reason) => {
+                let _ = write!(field, "; fwd={reason}");
+                if let Some(status) = response.failed_with {
+                    let _ = write!(field, "; fwd-status={}", status.as_u16());
+                }
+            }
+        },
         Origin::DryRun(_) => field.push_str("; detail=\"dry-run\""),
         // Neither a hit nor forwarded (§2.1, §2.2): the answer is the cache's own.
         Origin::Network { attempts: 0, .. } => field.push_str("; detail=\"only-if-cached\""),

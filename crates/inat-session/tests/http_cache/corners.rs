@@ -565,6 +565,18 @@ fn validators() {
             = 403 no",
         ),
         (
+            "§3.2: the coding under a tag that stands for several",
+            "
+            GET
+            < 200 one | cache-control: max-age=1 | etag: W/\"1\" | content-encoding: x
+            +2
+            GET
+            < 304 | etag: W/\"1\" | content-encoding: y | cache-control: max-age=60
+            = 200 one | content-encoding: x
+            GET
+            = 200 one | content-encoding: x",
+        ),
+        (
             "§3.2: Content-Type, Content-Location, ETag and Last-Modified go with the 304",
             "
             GET
@@ -1036,6 +1048,7 @@ fn cache_status() {
         .answer(200, &fresh, "one")
         .answer(304, &fresh, "")
         .answer(304, &fresh, "")
+        .answer(503, &[], "")
         .answer(200, &fresh, "two")
         .answer(204, &[], "");
     let builder = Session::builder().headers_only().max_retries(0).unlimited().cache_in_memory().budget_in_memory();
@@ -1048,6 +1061,7 @@ fn cache_status() {
         (get().header("cache-control", "no-cache"), 0, "inat; fwd=request; fwd-status=304; stored; ttl=60"),
         (get(), 61, "inat; fwd=stale; fwd-status=304; stored; ttl=60"),
         (get().header("cache-control", "max-stale"), 61, "inat; hit; ttl=-1"),
+        (get().header("cache-control", "stale-if-error=60"), 1, "inat; fwd=stale; fwd-status=503; ttl=-2"),
         (get().header("foo", "1"), 0, "inat; fwd=vary-miss; fwd-status=200; stored; ttl=60"),
         (Request::new(Method::POST.as_str(), "http://origin.test/a"), 0, "inat; fwd=method; fwd-status=204"),
     ] {

@@ -128,6 +128,30 @@ fn of_parts() {
             ),
         ),
         (
+            "§3.3: a part that is all of it",
+            format!(
+                "
+            GET | range: bytes=0-
+            < 206 0123456789 | {part} | content-range: bytes 0-9/10
+            = 206 0123456789
+            GET
+            = 200 0123456789 | !content-range | content-length: 10
+            GET | range: bytes=1-2
+            = 206 12 | content-range: bytes 1-2/10"
+            ),
+        ),
+        (
+            "§3.3 MUST NOT: one that says so, and is not",
+            format!(
+                "
+            GET | range: bytes=0-
+            < 206 01234 | {part} | content-range: bytes 0-9/10
+            GET
+            < 200 0123456789
+            = 200 0123456789"
+            ),
+        ),
+        (
             "§3.3 MAY: a stored part",
             format!(
                 "

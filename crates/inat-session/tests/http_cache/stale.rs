@@ -33,6 +33,39 @@ fn while_it_is_refreshed() {
             = 200 one | age: 0",
         ),
         (
+            "RFC 5861 §3: what is stored is refreshed, whatever part of it was wanted",
+            "
+            GET
+            < 200 0123 | cache-control: max-age=10, stale-while-revalidate=30 | etag: \"1\"
+            +11
+            GET | range: bytes=0-1 | if-range: \"1\"
+            ? if-none-match: \"1\" | !range | !if-range
+            ~ 200 abcd | cache-control: max-age=10, stale-while-revalidate=30 | etag: \"2\"
+            = 206 01
+            GET
+            = 200 abcd
+            +11
+            GET | if-none-match: \"2\", \"3\"
+            ? if-none-match: \"2\"
+            ~ 200 efgh | cache-control: max-age=10 | etag: \"3\"
+            = 304 -
+            GET
+            = 200 efgh",
+        ),
+        (
+            "RFC 5861 §3: a part is refreshed as a part",
+            "
+            GET | range: bytes=0-1
+            < 206 01 | cache-control: max-age=10, stale-while-revalidate=30 | content-range: bytes 0-1/4 | etag: \"1\"
+            +11
+            GET | range: bytes=0-1
+            ? if-none-match: \"1\" | range: bytes=0-1
+            ~ 304 | etag: \"1\" | cache-control: max-age=10
+            = 206 01
+            GET | range: bytes=0-1
+            = 206 01 | age: 0",
+        ),
+        (
             "RFC 5861 §3 MUST NOT: beyond the window",
             "
             GET

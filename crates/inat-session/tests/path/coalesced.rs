@@ -44,6 +44,58 @@ async fn an_answer_that_may_not_be_shared_releases_the_others_at_once() {
     assert_eq!(clock.slept(), Duration::ZERO, "nobody queues behind the others");
 }
 
+/// RFC 9111 §4: requests are collapsed where the answer may be reused. The library's own rules prefer one request.
+#[tokio::test]
+async fn what_needs_validation_is_not_shared_where_only_http_decides() {
+    for (directives, is_fresh) in [("max-age=60", true), ("max-age=60, no-cache", false), ("max-age=0", false)] {
+        for only_http in [false, true] {
+            let (clock, gate) = (Clock::manual(), Gate::shut());
+            let stub = Stub::gated(&clock, &gate, move |_, _| ok(&[("cache-control", directives), ("etag", "\"1\"")]));
+            let builder = offline(stub.clone(), &clock).unlimited();
+            let inat = if only_http { builder.headers_only() } else { builder }.build().unwrap();
+            together(&inat, &gate, vec![Request::get(TAXA); 3]).await;
+            assert_eq!(stub.count(), if is_fresh || !only_http { 1 } else { 3 }, "{directives}, {only_http}");
+        }
+    }
+}
+
+/// A part that was on its way when a write was answered is not joined with what is stored.
+#[tokio::test]
+async fn a_part_from_before_a_write_is_not_kept() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let doors = gate.clone();
+    let stub = Stub::new(&clock, move |number, seen| {
+        let (gate, range) = (doors.clone(), seen.field("range").map(str::to_owned));
+        Box::pin(async move {
+            if number == 1 {
+                gate.pass().await;
+            }
+            let part = |range: &str, body: &'static str| {
+                let fields = [("etag", "\"1\""), ("cache-control", "max-age=600"), ("content-range", range)];
+                reply(206, &fields, body)
+            };
+            Ok(match range.as_deref() {
+                Some("bytes=0-1") => part("bytes 0-1/4", "ab"),
+                Some(_) => part("bytes 2-3/4", "cd"),
+                None => ok(&[]),
+            })
+        })
+    });
+    let inat = offline(stub.clone(), &clock).unlimited().headers_only().check_json(false).build().unwrap();
+    let part = |range: &str| Request::get(TAXA).header("range", range);
+    inat.send(part("bytes=0-1")).await.unwrap();
+    let late = tokio::spawn({
+        let (inat, request) = (inat.clone(), part("bytes=2-3"));
+        async move { inat.send(request).await.unwrap() }
+    });
+    until_async("the part is on its way", || stub.count() == 2).await;
+    inat.send(Request::put(TAXA)).await.unwrap();
+    gate.open();
+    assert_eq!(late.await.unwrap().bytes().unwrap(), "cd");
+    assert_eq!(inat.send(Request::get(TAXA)).await.unwrap().bytes().unwrap(), BODY);
+    assert_eq!(stub.count(), 4);
+}
+
 #[tokio::test]
 async fn a_failure_once_is_no_reason_never_to_share_again() {
     let failures: [fn() -> Result<inat_session::Incoming, Fault>; 4] = [

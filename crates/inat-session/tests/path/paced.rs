@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use inat_session::limit::BucketReport;
-use inat_session::{Clock, Fault, Kind, Request, Script, Session, Stage, blocking};
+use inat_session::{Clock, Fault, Kind, Origin, Request, Script, Session, Stage, blocking};
 
 use crate::support::{BODY, Gate, JSON, Stub, always, offline, ok, reply, scripted, secs, until_async, waits};
 
@@ -43,6 +43,18 @@ fn every_hop_of_a_redirect_pays() {
     let inat = waits(offline(stub, &clock));
     inat.send(Request::get(TAXA).allow_redirects(true)).unwrap();
     assert_eq!(spent(&inat), 4);
+}
+
+#[test]
+fn the_waits_of_all_hops_of_a_redirect_are_told() {
+    let clock = Clock::manual();
+    let stub = Stub::at_once(&clock, |number, _| {
+        Ok(if number == 1 { reply(302, &[("location", "/x")], "") } else { ok(&[]) })
+    });
+    let inat = waits(offline(stub, &clock).per_second(0.0).per_minute(1.0));
+    inat.send(Request::get(TAXA)).unwrap();
+    let answer = inat.send(Request::get(TAXA).refresh().allow_redirects(true)).unwrap();
+    assert!(matches!(answer.origin(), Origin::Network { waited, .. } if *waited > secs(119)), "{:?}", answer.origin());
 }
 
 #[test]

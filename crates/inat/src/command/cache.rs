@@ -20,7 +20,7 @@ pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> R
         if json.json {
             screen.print_json(&json!({"removed": count}))
         } else {
-            Screen::print(&format!("removed {count} stored {}", if count == 1 { "answer" } else { "answers" }))
+            Screen::print(&format!("removed {count} stored {}", answers(count)))
         }
     };
     match command {
@@ -43,7 +43,8 @@ pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> R
             let (total, bound) = (size(stats.total_bytes), size(stats.bound_bytes));
             let entries = crate::show::footer::thousands(stats.entries);
             Ok(Screen::print(&format!(
-                "{entries} stored answers · bodies {bodies} · {total} of at most {bound}\n{}",
+                "{entries} stored {} · bodies {bodies} · {total} of at most {bound}\n{}",
+                answers(stats.entries),
                 cache_file.display()
             ))?)
         }
@@ -52,6 +53,10 @@ pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> R
         CacheCommand::Clear(json) => Ok(removed(cache.clear()?, json)?),
         CacheCommand::Path => Ok(Screen::print(&config::paths(options)?.cache_file.display().to_string())?),
     }
+}
+
+fn answers(count: u64) -> &'static str {
+    if count == 1 { "answer" } else { "answers" }
 }
 
 fn list(found: &[Listed], json: Json, show: impl Fn(&Row) -> String, screen: Screen) -> Result<(), Failure> {

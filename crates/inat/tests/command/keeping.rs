@@ -55,6 +55,7 @@ fn the_cache_from_inside() {
     assert!(home.run(&["cache", "stats"]).ok().out.starts_with("3 stored answers"));
     assert_eq!(home.run(&["cache", "prune", "--json"]).ok().json()["removed"], 0);
     assert_eq!(home.run(&["cache", "rm", "*/taxa", "--json"]).ok().json()["removed"], 2);
+    assert!(home.run(&["cache", "stats"]).ok().out.starts_with("1 stored answer · "));
     assert_eq!(home.run(&["cache", "clear"]).ok().out, "removed 1 stored answer\n");
     assert_eq!(home.run(&["cache", "ls"]).ok().out, "");
     let path = home.run(&["cache", "path"]).ok().out;
