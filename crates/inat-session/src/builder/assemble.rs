@@ -113,12 +113,14 @@ fn open_store(builder: &SessionBuilder, file: Option<&Path>) -> Arc<dyn Store> {
             _ => Arc::new(MemoryStore::new(builder.cache_size)),
         };
     };
+    let usual = crate::store::Config::default();
     let config = crate::store::Config {
         max_bytes: builder.cache_size,
         compress: builder.compress,
+        page_cache: if builder.memory_tier == 0 { usual.page_cache } else { usual.page_cache / 8 },
         read_only: builder.read_only,
         clock: builder.clock.clone(),
-        ..crate::store::Config::default()
+        ..usual
     };
     let store = SqliteStore::at(path, config);
     match builder.memory_tier {

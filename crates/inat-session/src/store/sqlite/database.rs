@@ -161,7 +161,7 @@ impl Database {
 
     fn reading(&self, store: &SqliteStore) -> Result<Connection, Fault> {
         let conn = self.connect(store)?;
-        conn.busy_timeout(reading_timeout(&store.config))?;
+        set_up_for_reading(&conn, &store.config)?;
         Ok(conn)
     }
 
@@ -224,6 +224,13 @@ impl Writer {
             }
         }
     }
+}
+
+/// What a connection that only reads needs besides what every one has.
+pub(super) fn set_up_for_reading(conn: &Connection, config: &Config) -> Result<(), Fault> {
+    conn.busy_timeout(reading_timeout(config))?;
+    conn.execute_batch(&format!("PRAGMA cache_size = -{}", (config.page_cache >> 10).max(64)))?;
+    Ok(())
 }
 
 fn reading_timeout(config: &Config) -> Duration {

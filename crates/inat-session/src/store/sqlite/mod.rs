@@ -58,6 +58,9 @@ pub struct Config {
     pub compress: bool,
     /// How long a write waits for another process. Default 2 seconds. Reads wait a tenth of it at most; they hardly ever have to.
     pub busy_timeout: Duration,
+    /// Bytes of the file that each reading connection keeps in memory. Default 2 MiB; behind a memory tier, which keeps more
+    /// and better, an eighth of that is enough.
+    pub page_cache: u64,
     /// Never write. Default no.
     pub read_only: bool,
     /// Where the time comes from.
@@ -74,6 +77,7 @@ impl Default for Config {
             max_entry: 64 << 20,
             compress: true,
             busy_timeout: Duration::from_secs(2),
+            page_cache: 2 << 20,
             read_only: false,
             clock: Clock::system(),
             vfs: None,
@@ -195,10 +199,17 @@ impl SqliteStore {
 
     fn open_or_replace(&self) -> Result<Opened, Fault> {
         let found = aside::inode(&self.path);
-        match open::open(&self.path, &self.config) {
+        let open = || {
+            let opened = open::open(&self.path, &self.config)?;
+            if let Opened::Ready(conn) = &opened {
+                database::set_up_for_reading(conn, &self.config)?;
+            }
+            Ok(opened)
+        };
+        match open() {
             Err(Fault::Corrupt(why) | Fault::Schema(why)) if !self.config.read_only => {
                 self.replace(&why, found)?;
-                open::open(&self.path, &self.config)
+                open()
             }
             other => other,
         }
