@@ -444,3 +444,35 @@ fn seen(store: &dyn Store, number: u64) -> Vec<(u8, u8, u32)> {
     seen.sort_unstable();
     seen
 }
+
+#[test]
+fn what_was_asked_for_before_another_process_wrote_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual();
+    let open = || SqliteStore::at(folder.path().join("cache.db"), Config { clock: clock.clone(), ..Config::default() });
+    let (ours, theirs) = (open(), open());
+    let asked_at = |number: u64, at: Timestamp| {
+        let mut entry = numbered(number);
+        (entry.policy.request_time, entry.policy.response_time) = (at, at.plus(MINUTE));
+        entry
+    };
+    let put = |number: u64, at: Timestamp| ours.put(&key(number), &asked_at(number, at), &"body".into(), clock.now());
+    put(1, NOW).unwrap();
+    clock.advance(Duration::from_secs(1));
+    let written =
+        ["https://api.inaturalist.org/v1/taxa/1".to_owned(), "https://api.inaturalist.org/v1/taxa/3".to_owned()];
+    assert_eq!(theirs.invalidate(&written).unwrap(), 1);
+    assert!(matches!(put(1, NOW), Err(StoreError::Outdated)));
+    assert!(matches!(put(3, NOW), Err(StoreError::Outdated)));
+    assert!(ours.put_at_once(&key(1), &asked_at(1, NOW), &"body".into(), clock.now()).is_none());
+    assert!(hit(&ours, &key(1), NOW).is_none());
+    put(2, NOW).unwrap();
+    put(1, clock.now()).unwrap();
+    // A clock that is set back does not make everything outdated.
+    clock.set(NOW.minus(MINUTE));
+    put(3, NOW.minus(MINUTE)).unwrap();
+    // Writes are forgotten when no request can be on its way for so long.
+    clock.set(NOW.plus(20 * MINUTE));
+    theirs.invalidate(&["https://api.inaturalist.org/v1/taxa/9".to_owned()]).unwrap();
+    put(3, NOW).unwrap();
+}

@@ -334,7 +334,9 @@ fn what_could_not_be_removed_under_a_lock_is_not_served_and_goes_later() {
     other.execute_batch("ROLLBACK").unwrap();
     // A later answer for the same resource is not meant.
     let later = Clock::system().now().plus(Duration::from_secs(60));
-    store.put(&key(1), &numbered(1), &"later".into(), later).unwrap();
+    let mut asked_later = numbered(1);
+    asked_later.policy.request_time = later;
+    store.put(&key(1), &asked_later, &"later".into(), later).unwrap();
     assert_eq!(left(&store), [0, 1, 4, 5, 6, 7, 8, 9]);
     store.close();
     assert_eq!(left(&SqliteStore::at(&path, config())), [0, 1, 4, 5, 6, 7, 8, 9], "and it is gone from the file");

@@ -158,6 +158,7 @@ impl Shelf {
                 Expiry::NotStored
             }
             Ok(()) => super::serve::expiry(&entry.policy),
+            Err(StoreError::Outdated) => Expiry::NotStored,
             Err(error) => {
                 warn(&error);
                 // Of other faults the store takes care itself: it may not be able to remove anything either.

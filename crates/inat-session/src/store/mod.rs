@@ -59,6 +59,9 @@ pub enum StoreError {
         /// The bound in bytes.
         limit: u64,
     },
+    /// Somebody has written to the resource since the answer was asked for.
+    #[error("the answer is older than a write to the same resource")]
+    Outdated,
     /// It only reads.
     #[error("the cache is read-only")]
     ReadOnly,
@@ -83,7 +86,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The body of a variant; `None` when it was replaced or removed meanwhile, or cannot be read.
     fn body(&self, stored: &Stored) -> Result<Option<Bytes>, StoreError>;
 
-    /// Keeps an entry, in place of the variant of the same key whose `vary` is equal.
+    /// Keeps an entry, in place of the variant of the same key whose `vary` is equal. A store that processes share refuses one
+    /// that was asked for before [`Store::invalidate`] named its resource ([`StoreError::Outdated`]).
     fn put(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Result<(), StoreError>;
 
     /// The same when it takes microseconds; `None` when it might have to wait for a lock or a disk, and nothing was done.

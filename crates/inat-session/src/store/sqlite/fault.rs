@@ -19,6 +19,8 @@ pub(super) enum Fault {
     Io(String),
     /// It can be read at most.
     Unwritable(String),
+    /// None of the file's: what is to be stored was changed on the server meanwhile.
+    Outdated,
     /// Anything else.
     Database(String),
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Locked => f.write_str("it is locked"),
             Self::Moved => f.write_str("it was replaced"),
+            Self::Outdated => f.write_str("the answer is older than a write"),
             Self::Corrupt(why) | Self::Schema(why) | Self::Io(why) | Self::Unwritable(why) | Self::Database(why) => {
                 f.write_str(why)
             }

@@ -32,6 +32,7 @@ mod store;
 mod transaction;
 mod uses;
 mod write;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -237,6 +238,7 @@ impl SqliteStore {
             Fault::Corrupt(why) | Fault::Schema(why) if self.config.read_only => Cure::Memory(why),
             Fault::Corrupt(why) | Fault::Schema(why) => Cure::Replace(why),
             Fault::Locked => return Err(self.locked()),
+            Fault::Outdated => return Err(StoreError::Outdated),
             Fault::Io(why) => {
                 self.warn_once("the cache file cannot be written or read; going on without", &why);
                 return Err(StoreError::Io(why));

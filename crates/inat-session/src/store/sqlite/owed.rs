@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::SqliteStore;
 use super::fault::Fault;
 use super::transaction::Transaction;
+use super::written;
 use crate::Timestamp;
 use crate::cache::Key;
 use crate::store::worth::resource;
@@ -80,7 +81,7 @@ impl Owed {
     }
 
     /// Writes what is owed in a transaction that is going on. How many debts that were, for [`Owed::settled`].
-    pub(super) fn settle(&self, transaction: &Transaction<'_>) -> Result<usize, Fault> {
+    pub(super) fn settle(&self, transaction: &Transaction<'_>, now: Timestamp) -> Result<usize, Fault> {
         if self.is_empty() {
             return Ok(0);
         }
@@ -88,7 +89,9 @@ impl Owed {
         for debt in &debts {
             match &debt.what {
                 What::Resource(wanted) => {
-                    SqliteStore::invalidate_in_file(transaction, std::slice::from_ref(wanted), debt.up_to)?;
+                    let wanted = std::slice::from_ref(wanted);
+                    written::note(transaction, wanted, now)?;
+                    SqliteStore::invalidate_in_file(transaction, wanted, debt.up_to)?;
                 }
                 What::Key(key) => SqliteStore::remove_key_from_file(transaction, key, debt.up_to)?,
                 What::Everything => {

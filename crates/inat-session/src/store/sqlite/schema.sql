@@ -25,6 +25,15 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_use ON entry (used, id, stored, dead);
 CREATE INDEX entry_by_resource ON entry (resource);
 
+-- Writes of the last minutes: see written.rs.
+CREATE TABLE written (
+    -- Microseconds since the epoch.
+    at        INTEGER NOT NULL,
+    -- Hashes of the resources it concerns.
+    resources BLOB NOT NULL
+);
+CREATE INDEX written_at ON written (at);
+
 CREATE TABLE body (
     id   INTEGER PRIMARY KEY,
     -- A checksum, how it is packed, then the bytes: see frame.rs.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::database::Database;
 use super::fault::Fault;
 use super::transaction::Transaction;
-use super::{SqliteStore, State};
+use super::{SqliteStore, State, written};
 use crate::Timestamp;
 use crate::cache::{Entry, Key};
 use crate::store::frame::Frame;
@@ -30,7 +30,7 @@ impl SqliteStore {
         let done = self.with(
             |database| {
                 database.write(self, |transaction| {
-                    settled = self.owed.settle(transaction)?;
+                    settled = self.owed.settle(transaction, self.config.clock.now())?;
                     work(transaction)
                 })
             },
@@ -87,8 +87,12 @@ impl Store for SqliteStore {
             |transaction| self.put_in_file(transaction, key, entry, body, &mut frame, now),
             |memory| memory.put(key, entry, body, now),
         );
-        // What the new answer should have replaced is out of date.
-        put.inspect_err(|_| self.owed.key(key, now))
+        // What the new answer should have replaced is out of date. One that is outdated itself has nothing to replace.
+        put.inspect_err(|error| {
+            if !matches!(error, StoreError::Outdated) {
+                self.owed.key(key, now);
+            }
+        })
     }
 
     fn put_at_once(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Option<Result<(), StoreError>> {
@@ -126,7 +130,10 @@ impl Store for SqliteStore {
 
     fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
         self.write(
-            |transaction| Self::invalidate_in_file(transaction, resources, i64::MAX),
+            |transaction| {
+                written::note(transaction, resources, self.config.clock.now())?;
+                Self::invalidate_in_file(transaction, resources, i64::MAX)
+            },
             |memory| memory.invalidate(resources),
         )
         .inspect_err(|_| self.owed.resources(resources, self.config.clock.now()))

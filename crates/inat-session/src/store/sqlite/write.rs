@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::owed::first_id_of;
 use super::read::{blob, slots};
 use super::transaction::Transaction;
+use super::written;
 use super::{SqliteStore, open};
 use crate::Timestamp;
 use crate::cache::{Entry, Key, Vary};
@@ -43,6 +44,9 @@ impl SqliteStore {
         frame: &mut Frame,
         now: Timestamp,
     ) -> Result<(), Fault> {
+        if written::is_outdated(transaction, entry, now)? {
+            return Err(Fault::Outdated);
+        }
         let neighbours = neighbours(transaction, key)?;
         let (slot, replaced) = place(&neighbours, key, &entry.vary);
         if let Some(id) = replaced {
