@@ -22,8 +22,9 @@ const LOOK_EVERY: u32 = 1024;
 /// The log is written back into the file beyond this many pages: 32 MiB. Writing back waits for the disk, and the longer the
 /// log, the more often its pages were written to it and need writing back once.
 const CHECKPOINT_PAGES: u64 = 8192;
-/// The log is cut to this many bytes when it starts again.
-const LOG_BYTES: u64 = 8 << 20;
+/// The log is cut to this many bytes when it starts again: only one that readers kept from starting again in time is longer.
+/// Growing a shorter one anew would cost a sixth of a put.
+const LOG_BYTES: u64 = 40 << 20;
 
 /// An open file.
 #[derive(Debug)]
