@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 
 use super::SqliteStore;
 use super::database::{Database, Reader, has_moved};
@@ -60,27 +61,13 @@ impl SqliteStore {
             if record.key != *key {
                 continue;
             }
-            let body = match row.get_ref(4)? {
-                // It comes along with the first variant only: a hit with a single variant is the rule. Now, while this statement
-                // holds the lock: another one would take it and give it back again.
-                ValueRef::Null if row.get::<_, i64>(5)? == first && row.get::<_, i64>(6)? <= COMES_ALONG => {
-                    let mut apart = reader.conn.prepare_cached(BODY)?;
-                    let mut rows = apart.query([id])?;
-                    match rows.next()? {
-                        Some(row) => Apart::Read(whole(row.get_ref(0)?, id, record.body_len)),
-                        None => Apart::Later,
-                    }
-                }
-                ValueRef::Null => Apart::Later,
-                beside => Apart::Read(whole(beside, id, record.body_len)),
-            };
-            let body = match body {
-                Apart::Read(None) => {
+            let body = match along(&reader.conn, row, first, id, record.body_len)? {
+                Along::Whole(body) => Some(body),
+                Along::Later => None,
+                Along::Damaged => {
                     self.warn_damaged(id);
                     continue;
                 }
-                Apart::Read(body) => body,
-                Apart::Later => None,
             };
             let stored = Stored { entry: Arc::new(record.entry), id, body_len: record.body_len, body };
             if self.owed.hides(key, &stored) {
@@ -186,12 +173,31 @@ fn memory_variants(memory: &super::MemoryStore, key: &Key, now: Timestamp) -> Re
     Ok(stored.into_iter().map(loaded).collect())
 }
 
-/// A body, as far as it was looked for.
-enum Apart {
-    /// It was; `None` when it is damaged.
-    Read(Option<Bytes>),
+/// A body, as far as it comes along with its metadata.
+enum Along {
+    Whole(Bytes),
     /// It is read when it is asked for.
     Later,
+    Damaged,
+}
+
+/// The body that comes along with a row of [`HIT`]: one that stands beside it, or that of the first variant, for one variant is
+/// the rule. That is read now, while the other statement holds the lock, which would else be given back and taken again.
+fn along(conn: &Connection, row: &Row<'_>, first: i64, id: i64, len: u64) -> Result<Along, Fault> {
+    let read = |packed| whole(packed, id, len).map_or(Along::Damaged, Along::Whole);
+    let beside = row.get_ref(4)?;
+    if beside != ValueRef::Null {
+        return Ok(read(beside));
+    }
+    if row.get::<_, i64>(5)? != first || row.get::<_, i64>(6)? > COMES_ALONG {
+        return Ok(Along::Later);
+    }
+    let mut statement = conn.prepare_cached(BODY)?;
+    let mut rows = statement.query([id])?;
+    Ok(match rows.next()? {
+        Some(row) => read(row.get_ref(0)?),
+        None => Along::Later,
+    })
 }
 
 /// A body that stands in a column; `None` when it is damaged.
