@@ -43,7 +43,7 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
     }
     config.listen = doors;
     let metrics = Arc::new(Metrics::default());
-    let session = builder.plain().transport(Raw::new(&config.upstreams, metrics.clone())?).build()?;
+    let session = builder.plain().transport(Raw::new(&config, metrics.clone())?).build()?;
     let (stage, seen) = watch::channel(Stage::Open);
     let headers_only = session.cache().is_headers_only();
     let shared = Shared {

@@ -86,7 +86,10 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write(cx, buf))
+        let pulse = self.pulse.clone();
+        pulse.writes();
+        let written = each!(self, stream => Pin::new(stream).poll_write(cx, buf));
+        note(&pulse, written)
     }
 
     fn poll_write_vectored(
@@ -94,14 +97,19 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        let pulse = self.pulse.clone();
+        pulse.writes();
+        let written = each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs));
+        note(&pulse, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
+    /// Called when everything was written.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pulse.is_through();
         each!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
@@ -111,6 +119,13 @@ impl AsyncWrite for Wire {
         }
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
+}
+
+fn note(pulse: &Pulse, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    if let Poll::Ready(Ok(bytes)) = &written {
+        pulse.takes(*bytes);
+    }
+    written
 }
 
 /// Whether what was heard begins with a request of this method.
