@@ -27,7 +27,7 @@ pub(crate) struct About<'a> {
 /// Answers smaller than this are not worth counting.
 const SMALL: usize = 64 << 10;
 /// What waits for a client to read on, of an answer that is passed on as it comes.
-pub(crate) const AHEAD: u64 = 1 << 20;
+pub(crate) const AHEAD: u64 = 2 << 20;
 
 /// Makes the client's answer.
 pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) -> Result<Response<Body>, Refusal> {

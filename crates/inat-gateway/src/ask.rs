@@ -61,6 +61,7 @@ async fn way(
 ) -> Answered {
     let asked = Asked::read(&request)?;
     gate::check_framing(request.method(), request.headers(), heard)?;
+    gate::check_target(request.method(), heard)?;
     shared.gate.admit(&asked, local, &shared.config)?;
     if shared.via.is_in(request.headers()) {
         return Err(Refusal::new(

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::Config;
+use crate::{Config, explain};
 
 /// One connection's numbers.
 #[derive(Debug)]
@@ -104,6 +105,14 @@ impl Pulse {
         self.asked_to_leave.store(false, Ordering::Relaxed);
         let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
         (Handling(self.clone()), heard)
+    }
+
+    /// What is better said than this, where it is hyper's own answer to what it cannot read.
+    pub(crate) fn explains(&self, written: &[u8]) -> Option<Bytes> {
+        if self.handling.load(Ordering::Relaxed) > 0 || self.framed.load(Ordering::Relaxed) {
+            return None;
+        }
+        explain::instead_of(written, &self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The connection wants to write.

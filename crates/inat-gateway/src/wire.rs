@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -43,11 +44,49 @@ impl Socket {
 pub(crate) struct Wire {
     socket: Socket,
     pulse: Arc<Pulse>,
+    /// What is written in place of what was to be written, as far as it is not.
+    instead: Bytes,
+}
+
+macro_rules! each {
+    ($self:ident, $stream:ident => $body:expr) => {
+        match &mut $self.get_mut().socket {
+            Socket::Tcp($stream) => $body,
+            #[cfg(unix)]
+            Socket::Unix($stream) => $body,
+        }
+    };
 }
 
 impl Wire {
     pub(crate) fn new(socket: Socket, pulse: Arc<Pulse>) -> Self {
-        Self { socket, pulse }
+        Self { socket, pulse, instead: Bytes::new() }
+    }
+}
+
+impl Wire {
+    /// Whether something is to be written in place of this.
+    fn explains(&mut self, buf: &[u8]) -> bool {
+        if self.instead.is_empty()
+            && let Some(instead) = self.pulse.explains(buf)
+        {
+            self.instead = instead;
+        }
+        !self.instead.is_empty()
+    }
+
+    /// Writes it. Not before all of it is out are the bytes it stands for (`length`) said to be.
+    fn poll_explain(mut self: Pin<&mut Self>, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        while !self.instead.is_empty() {
+            let text = self.instead.clone();
+            let this = self.as_mut();
+            let written = ready!(each!(this, stream => Pin::new(stream).poll_write(cx, &text)))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let _ = self.instead.split_to(written);
+        }
+        Poll::Ready(Ok(length))
     }
 }
 
@@ -60,16 +99,6 @@ impl Drop for Wire {
             let _ = stream.set_zero_linger();
         }
     }
-}
-
-macro_rules! each {
-    ($self:ident, $stream:ident => $body:expr) => {
-        match &mut $self.get_mut().socket {
-            Socket::Tcp($stream) => $body,
-            #[cfg(unix)]
-            Socket::Unix($stream) => $body,
-        }
-    };
 }
 
 impl AsyncRead for Wire {
@@ -85,22 +114,28 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.pulse.writes();
+        if self.explains(buf) {
+            return self.poll_explain(cx, buf.len());
+        }
         let pulse = self.pulse.clone();
-        pulse.writes();
-        let written = each!(self, stream => Pin::new(stream).poll_write(cx, buf));
-        note(&pulse, written)
+        note(&pulse, each!(self, stream => Pin::new(stream).poll_write(cx, buf)))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.pulse.writes();
+        if let [buf] = bufs
+            && self.explains(buf)
+        {
+            return self.poll_explain(cx, buf.len());
+        }
         let pulse = self.pulse.clone();
-        pulse.writes();
-        let written = each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs));
-        note(&pulse, written)
+        note(&pulse, each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs)))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -139,6 +174,12 @@ fn begun(heard: &[u8]) -> &[u8] {
     &heard[start..]
 }
 
+/// Whether the target in a request line has a fragment.
+pub(crate) fn has_fragment(heard: &[u8]) -> bool {
+    let line = begun(heard).split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.split(|byte| *byte == b' ').nth(1).is_some_and(|target| target.contains(&b'#'))
+}
+
 /// Whether a header section says in two ways where its body ends.
 pub(crate) fn says_two_lengths(heard: &[u8]) -> bool {
     let (mut length, mut coding) = (false, false);
@@ -156,8 +197,14 @@ pub(crate) fn says_two_lengths(heard: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of, says_two_lengths};
+    use super::{has_fragment, is_of, says_two_lengths};
     use http::Method;
+
+    #[test]
+    fn a_fragment_is_one_of_the_target() {
+        assert!(has_fragment(b"\r\nGET /a?b#c HTTP/1.1\r\n") && has_fragment(b"GET /#"));
+        assert!(!has_fragment(b"GE#T /a HTTP/1.1\r\nX: #\r\n") && !has_fragment(b"GET\n #") && !has_fragment(b""));
+    }
 
     #[test]
     fn two_lengths_are_seen_in_the_header_section_only() {

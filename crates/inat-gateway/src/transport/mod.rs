@@ -71,7 +71,7 @@ impl Raw {
         let anew = builder.pool_max_idle_per_host(0).build(connector);
         let apis = upstreams.iter().filter(|upstream| upstream.kind == Kind::Api);
         let unpacked = apis.map(|upstream| upstream.authority().to_ascii_lowercase()).collect();
-        let gathering = Gathering::new(config.max_answers);
+        let gathering = Gathering::new(config.max_answers / 2);
         Ok(Self { client, anew, unpacked, gathering, metrics })
     }
 

@@ -154,3 +154,48 @@ fn large_answers_that_nobody_reads_are_bounded_together() {
     drop(unread);
     gateway.until("there is room again", |gateway| gateway.get("/a").status == 200);
 }
+
+#[test]
+fn clients_that_keep_us_waiting_make_room_for_others() {
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\n", &"x".repeat(16 << 20)));
+    let mut config = config(vec![origin.upstream()]);
+    config.max_connections = 2;
+    let gateway = start(config, plain());
+    // One says that it will send more than it does, the other asks for more than it reads.
+    let mut sends = gateway.connect();
+    sends.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\nabc").unwrap();
+    let mut reads = gateway.connect();
+    reads.write_all(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert_eq!(reads.read(&mut [0]).unwrap(), 1);
+    let mut others: Vec<_> = Vec::new();
+    for _ in 0..2 {
+        gateway.until("there is room", |_| {
+            let mut other = gateway.connect();
+            other.write_all(b"HEAD /a HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            let answer = Answer::read_to("HEAD", &mut other).is_some_and(|answer| answer.status == 200);
+            others.push(other);
+            answer
+        });
+    }
+    let answer = Answer::read(&mut sends).unwrap();
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (408, Some(408)));
+}
+
+#[test]
+fn answers_are_fetched_as_there_is_room_for_them() {
+    let origin = Origin::start(|_| Say::ok("", &"x".repeat(5 << 20)));
+    let mut config = config(vec![origin.upstream()]);
+    // Each is larger than that, and still comes; but not all at once.
+    config.max_answers = 4 << 20;
+    let gateway = start(config, plain());
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                let answer = gateway.get(&format!("/{number}"));
+                assert!(answer.status == 503 || answer.body.len() == 5 << 20, "{}", answer.status);
+            });
+        }
+    });
+    assert_eq!(gateway.get("/one").body.len(), 5 << 20);
+}
