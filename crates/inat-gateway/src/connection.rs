@@ -15,8 +15,9 @@ use crate::pulse::{End, Pulse, Watchman};
 use crate::shared::{Shared, Stage};
 use crate::wire::{Socket, Wire};
 
-/// Most requests of one HTTP/2 connection at once.
-const STREAMS: u32 = 64;
+/// Most requests of one HTTP/2 connection at once. Clients take a hundred for granted until they are told otherwise (RFC 9113
+/// §6.5.2), and would see those beyond refused.
+const STREAMS: u32 = 100;
 /// Bytes of bodies of one request that HTTP/2 takes in advance.
 const STREAM_WINDOW: u32 = 256 << 10;
 /// And of all of them on a connection.
