@@ -49,6 +49,9 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take nothing worth mentioning (16 KiB) of its answer: 60 s by default.
     pub stall_timeout: Duration,
+    /// How long a client that has closed its side of the connection may wait for an answer to begin: 5 s by default. Most have
+    /// left, and a request that waits for nobody spends the budget.
+    pub half_open: Duration,
     /// How long requests under way may go on after it was told to stop: 30 s by default.
     pub drain: Duration,
 }
@@ -117,6 +120,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
+            half_open: Duration::from_secs(5),
             drain: Duration::from_secs(30),
         }
     }

@@ -40,6 +40,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
     let builder = builder(shared.config.max_head);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = pin!(shared.reaches(Stage::Draining));
+    let mut left = pin!(pulse.is_left(shared.config.half_open));
     let mut told = false;
     let mut watchman = Watchman::new();
     let mut tick = tokio::time::interval(shared.config.tick());
@@ -55,6 +56,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
             () = &mut draining, if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = &mut left => {
+                tracing::debug!("a client has left");
+                return;
             }
             can = pulse.has_to_leave() => {
                 if can {

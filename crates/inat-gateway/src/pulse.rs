@@ -50,6 +50,8 @@ pub(crate) struct Pulse {
     leave: Notify,
     /// The same, where a body is being waited for.
     hurry: Notify,
+    /// Rung when the client has closed its side, and may still listen.
+    silent: Notify,
     /// Whether it was rung, and not heard yet.
     asked_to_leave: AtomicBool,
 }
@@ -76,6 +78,7 @@ impl Pulse {
             broken: AtomicBool::new(false),
             leave: Notify::new(),
             hurry: Notify::new(),
+            silent: Notify::new(),
             asked_to_leave: AtomicBool::new(false),
         })
     }
@@ -95,6 +98,30 @@ impl Pulse {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let room = self.max_head.saturating_sub(heard.len());
         heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// The client has closed its side. Says whether there is an answer under way that it may still want (RFC 9112 §9.6 has
+    /// clients close so); of what was cut short there is none.
+    pub(crate) fn falls_silent(&self) -> bool {
+        let answering = self.handling.load(Ordering::Acquire) > self.listening.load(Ordering::Acquire)
+            || self.sending.load(Ordering::Acquire) > 0
+            || self.unsent.load(Ordering::Relaxed);
+        let may_listen = answering && !self.framed.load(Ordering::Relaxed);
+        if may_listen {
+            self.silent.notify_one();
+        }
+        may_listen
+    }
+
+    /// Ends when a client that has closed its side has waited so long for an answer to begin that it is taken to have left.
+    pub(crate) async fn is_left(&self, patience: Duration) {
+        self.silent.notified().await;
+        loop {
+            tokio::time::sleep(patience).await;
+            if self.handling.load(Ordering::Acquire) > 0 {
+                return;
+            }
+        }
     }
 
     /// A request is here. Gives back what was heard of it.

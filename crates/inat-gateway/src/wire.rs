@@ -105,11 +105,14 @@ impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let this = self.as_mut();
-        let read = each!(this, stream => Pin::new(stream).poll_read(cx, buf));
-        if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() > before {
+        ready!(each!(this, stream => Pin::new(stream).poll_read(cx, buf)))?;
+        if buf.filled().len() > before {
             self.pulse.hear(&buf.filled()[before..]);
+        } else if buf.remaining() > 0 && self.pulse.falls_silent() {
+            // It is told when it reads again, which it does when the answer is out.
+            return Poll::Pending;
         }
-        read
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Slow, silent and numerous clients hold nothing for long.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Origin, Say, config, plain, start};
+use crate::support::{Answer, Origin, Running, Say, config, plain, start};
 
 fn is_ended(stream: &mut TcpStream) -> bool {
     let mut rest = Vec::new();
@@ -198,4 +198,39 @@ fn answers_are_fetched_as_there_is_room_for_them() {
         }
     });
     assert_eq!(gateway.get("/one").body.len(), 5 << 20);
+}
+
+#[test]
+fn who_has_closed_its_side_may_still_listen_for_a_while() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let origin = Origin::start(move |seen| {
+        if seen.target() != "/now" {
+            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        }
+        Say::ok("", &"x".repeat(3 << 20))
+    });
+    let mut config = config(vec![origin.upstream()]);
+    config.half_open = Duration::from_secs(3600);
+    let patient = start(config.clone(), plain());
+    let closed = |gateway: &Running, bytes: &str| {
+        let mut stream = gateway.connect();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream
+    };
+    let mut stream = closed(&patient, "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(Answer::read(&mut stream).unwrap().body.len(), 3 << 20);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "then it ends");
+    let mut stream = closed(&patient, "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    patient.until("it is asked", |_| origin.count() == 2);
+    release.send(()).unwrap();
+    assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    let mut stream = closed(&patient, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc");
+    assert!(Answer::read(&mut stream).is_none_or(|answer| answer.status == 400), "that was no whole request");
+    config.half_open = Duration::from_millis(50);
+    let hasty = start(config, plain());
+    let mut stream = closed(&hasty, "GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(Answer::read(&mut stream).is_none());
+    assert_eq!(origin.count(), 3, "what was cut short went nowhere");
 }
