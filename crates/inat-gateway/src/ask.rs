@@ -18,7 +18,7 @@ use crate::answer::{self, About};
 use crate::body::Body;
 use crate::metrics::Gauge;
 use crate::named::{self, Here};
-use crate::pulse::Pulse;
+use crate::pulse::{Handling, Pulse};
 use crate::receive::{self, Received};
 use crate::refusal::{self, Refusal};
 use crate::shared::{Shared, Stage};
@@ -31,11 +31,11 @@ use crate::{admin, gate, hop, identity};
 pub(crate) async fn answer(
     shared: Arc<Shared>,
     pulse: Arc<Pulse>,
+    (handling, heard): (Handling, Vec<u8>),
     local: Option<IpAddr>,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let started = Instant::now();
-    let (handling, heard) = pulse.begin(request.version() >= Version::HTTP_2);
     let to_old = request.version() <= Version::HTTP_10;
     let counted = shared.metrics.begin();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

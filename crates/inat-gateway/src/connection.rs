@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use http::{Request, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -32,8 +34,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
     let io = TokioIo::new(Wire::new(socket, pulse.clone()));
     let service = {
         let (shared, pulse) = (shared.clone(), pulse.clone());
-        service_fn(move |request| {
-            let answer = ask::answer(shared.clone(), pulse.clone(), local, request);
+        service_fn(move |request: Request<Incoming>| {
+            // At once, not when the answer is first asked for: what else comes until then is not of this request.
+            let begun = pulse.begin(request.version() >= Version::HTTP_2);
+            let answer = ask::answer(shared.clone(), pulse.clone(), begun, local, request);
             async move { Ok::<_, Infallible>(answer.await) }
         })
     };
