@@ -11,6 +11,7 @@ use crate::hop::{self, Via};
 use crate::receive::Purse;
 use crate::refusal::Refusal;
 use crate::status;
+use crate::transport::WHOLE;
 
 /// What is known about the question besides the answer.
 pub(crate) struct About<'a> {
@@ -25,6 +26,8 @@ pub(crate) struct About<'a> {
 
 /// Answers smaller than this are not worth counting.
 const SMALL: usize = 64 << 10;
+/// What waits for a client to read on, of an answer that is passed on as it comes.
+pub(crate) const AHEAD: u64 = 2 << 20;
 
 /// Makes the client's answer.
 pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) -> Result<Response<Body>, Refusal> {
@@ -45,15 +48,24 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     about.via.add(&mut headers, response.version());
     status::add(&mut headers, &response, Clock::system().now());
     let body = body(&mut headers, &mut response, about.method);
+    let room = |bytes: u64| {
+        let (answers, most) = about.answers;
+        let room = answers.take(bytes.min(most), most);
+        room.ok_or_else(|| Refusal::busy("too many large answers are being read at once"))
+    };
     let body = match body {
         Some(bytes) if bytes.len() < SMALL => Body::whole(bytes),
         Some(bytes) => {
-            let (answers, most) = about.answers;
-            let room = answers.take(bytes.len() as u64, most);
-            let room = room.ok_or_else(|| Refusal::busy("too many large answers are being read at once"))?;
-            Body::whole(bytes).with_room(Some(room))
+            let room = room(bytes.len() as u64)?;
+            Body::whole(bytes).with_room(room, 0)
         }
-        None => Body::arriving(response, length(&headers)),
+        None => {
+            let length = length(&headers);
+            // Where the length was not known, it was read until it turned out to be a large one.
+            let begun = if length.is_none() { WHOLE } else { 0 };
+            let room = room(begun.max(AHEAD))?;
+            Body::arriving(response, length).with_room(room, begun)
+        }
     };
     let mut answer = Response::new(body);
     *answer.status_mut() = status;

@@ -18,7 +18,7 @@ use crate::answer::{self, About};
 use crate::body::Body;
 use crate::metrics::Gauge;
 use crate::named::{self, Here};
-use crate::pulse::Pulse;
+use crate::pulse::{Handling, Pulse};
 use crate::receive::{self, Received};
 use crate::refusal::{self, Refusal};
 use crate::shared::{Shared, Stage};
@@ -31,15 +31,15 @@ use crate::{admin, gate, hop, identity};
 pub(crate) async fn answer(
     shared: Arc<Shared>,
     pulse: Arc<Pulse>,
+    (handling, heard): (Handling, Vec<u8>),
     local: Option<IpAddr>,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let started = Instant::now();
-    let (handling, heard) = pulse.begin(request.version() >= Version::HTTP_2);
     let to_old = request.version() <= Version::HTTP_10;
     let counted = shared.metrics.begin();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let (outcome, response) = match way(&shared, local, &heard, request).await {
+    let (outcome, response) = match way(&shared, &pulse, local, &heard, request).await {
         Ok(answered) => answered,
         Err(refusal) => {
             tracing::debug!(status = refusal.status.as_u16(), "{}", refusal.message);
@@ -52,9 +52,16 @@ pub(crate) async fn answer(
 
 type Answered = Result<(Outcome, Response<Body>), Refusal>;
 
-async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request: Request<Incoming>) -> Answered {
+async fn way(
+    shared: &Arc<Shared>,
+    pulse: &Arc<Pulse>,
+    local: Option<IpAddr>,
+    heard: &[u8],
+    request: Request<Incoming>,
+) -> Answered {
     let asked = Asked::read(&request)?;
     gate::check_framing(request.method(), request.headers(), heard)?;
+    gate::check_target(request.method(), heard)?;
     shared.gate.admit(&asked, local, &shared.config)?;
     if shared.via.is_in(request.headers()) {
         return Err(Refusal::new(
@@ -78,7 +85,7 @@ async fn way(shared: &Arc<Shared>, local: Option<IpAddr>, heard: &[u8], request:
         return Ok((Outcome::Own, end));
     }
     let here = Here { host, local };
-    let question = Question::read(shared, upstream, &target, here, request).await?;
+    let question = Question::read(shared, pulse, upstream, &target, here, request).await?;
     question.ask(shared).await
 }
 
@@ -95,6 +102,7 @@ struct Question {
 impl Question {
     async fn read(
         shared: &Shared,
+        pulse: &Arc<Pulse>,
         upstream: &Upstream,
         target: &PathAndQuery,
         here: Here,
@@ -106,7 +114,7 @@ impl Question {
         if parts.version >= Version::HTTP_2 {
             hop::join_crumbs(&mut parts.headers);
         }
-        let received = receive::receive(&parts.headers, body, &shared.config, &shared.purse).await?;
+        let received = receive::receive(&parts.headers, body, &shared.config, &shared.purse, pulse).await?;
         shared.metrics.received.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
         let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);
         let identity = identity::of(&parts.headers, target.query());

@@ -9,6 +9,7 @@ use futures_util::stream::{self, Stream};
 use http_body::{Frame, SizeHint};
 use inat_session::Response;
 
+use crate::answer::AHEAD;
 use crate::metrics::Counted;
 use crate::pulse::Sending;
 use crate::receive::Room;
@@ -27,6 +28,8 @@ pub(crate) struct Body {
     counted: Option<Counted>,
     /// What it takes until then, where that is worth counting.
     room: Option<Room>,
+    /// How much the client has to read until it takes no more than what is read ahead.
+    begun: u64,
 }
 
 enum Content {
@@ -81,7 +84,7 @@ impl Body {
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { content: Content::Whole(bytes), sending: None, counted: None, room: None }
+        Self { content: Content::Whole(bytes), sending: None, counted: None, room: None, begun: 0 }
     }
 
     /// What upstream is still sending, of which it said that it is this long.
@@ -95,12 +98,12 @@ impl Body {
             }
         });
         let content = Content::Arriving { pieces: Box::pin(pieces), left, last: None };
-        Self { content, sending: None, counted: None, room: None }
+        Self { content, sending: None, counted: None, room: None, begun: 0 }
     }
 
-    /// Keeps this room taken until it is through.
-    pub(crate) fn with_room(mut self, room: Option<Room>) -> Self {
-        self.room = room;
+    /// Keeps this room taken until so much has been read, and a little of it until it is through.
+    pub(crate) fn with_room(mut self, room: Room, begun: u64) -> Self {
+        (self.room, self.begun) = (Some(room), begun);
         self
     }
 
@@ -114,8 +117,15 @@ impl Body {
         if let Some(sending) = &mut self.sending {
             sending.moved(bytes);
         }
-        if let (Some(counted), Some(bytes)) = (&mut self.counted, bytes) {
+        let Some(bytes) = bytes else { return };
+        if let Some(counted) = &mut self.counted {
             counted.sent(bytes);
+        }
+        if self.begun > 0 {
+            self.begun = self.begun.saturating_sub(bytes as u64);
+            if let Some(room) = self.room.as_mut().filter(|_| self.begun == 0) {
+                room.shrink(AHEAD);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::{Error, Listen, Upstream};
+use crate::{Error, Listen, Upstream, gate};
 
 /// How a gateway is reached, where it leads, and what it bounds. What it caches and how fast it asks is the session's.
 ///
@@ -32,7 +32,8 @@ pub struct Config {
     pub max_body: u64,
     /// How much all bodies of requests may take together, in bytes: 256 MiB by default.
     pub max_bodies: u64,
-    /// How much large answers that wait to be read by their clients may take together, in bytes: 512 MiB by default.
+    /// How much large answers that wait to be read by their clients may take together, in bytes: 512 MiB by default. Half as
+    /// much again is for those that are being fetched.
     pub max_answers: u64,
     /// The largest header section of a request, in bytes: 64 KiB by default, at least 8 KiB.
     pub max_head: usize,
@@ -48,6 +49,9 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take nothing worth mentioning (16 KiB) of its answer: 60 s by default.
     pub stall_timeout: Duration,
+    /// How long a client that has closed its side of the connection may wait for an answer to begin: 5 s by default. Most have
+    /// left, and a request that waits for nobody spends the budget.
+    pub half_open: Duration,
     /// How long requests under way may go on after it was told to stop: 30 s by default.
     pub drain: Duration,
 }
@@ -72,6 +76,17 @@ impl Config {
                     "{address} can be reached from other machines, whose requests would spend this machine's budget; \
                      allow that with --allow-remote, or listen on 127.0.0.1"
                 )));
+            }
+        }
+        if let Some(name) = self.hosts.iter().find(|name| !gate::is_host(name)) {
+            return Err(Error::config(format!(
+                "`{name}` is no name of a host; give it as `lab.example`, without a port"
+            )));
+        }
+        for (at, upstream) in self.upstreams.iter().enumerate() {
+            if self.upstreams[..at].iter().any(|other| other.prefix() == upstream.prefix()) {
+                let paths = if upstream.prefix().is_empty() { "every path" } else { upstream.prefix() };
+                return Err(Error::config(format!("two upstreams are named for {paths}")));
             }
         }
         if self.max_connections == 0 || self.max_waiting == 0 {
@@ -105,6 +120,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
+            half_open: Duration::from_secs(5),
             drain: Duration::from_secs(30),
         }
     }

@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use http::{Request, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -15,8 +17,9 @@ use crate::pulse::{End, Pulse, Watchman};
 use crate::shared::{Shared, Stage};
 use crate::wire::{Socket, Wire};
 
-/// Most requests of one HTTP/2 connection at once.
-const STREAMS: u32 = 64;
+/// Most requests of one HTTP/2 connection at once. Clients take a hundred for granted until they are told otherwise (RFC 9113
+/// §6.5.2), and would see those beyond refused.
+const STREAMS: u32 = 100;
 /// Bytes of bodies of one request that HTTP/2 takes in advance.
 const STREAM_WINDOW: u32 = 256 << 10;
 /// And of all of them on a connection.
@@ -31,14 +34,17 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
     let io = TokioIo::new(Wire::new(socket, pulse.clone()));
     let service = {
         let (shared, pulse) = (shared.clone(), pulse.clone());
-        service_fn(move |request| {
-            let answer = ask::answer(shared.clone(), pulse.clone(), local, request);
+        service_fn(move |request: Request<Incoming>| {
+            // At once, not when the answer is first asked for: what else comes until then is not of this request.
+            let begun = pulse.begin(request.version() >= Version::HTTP_2);
+            let answer = ask::answer(shared.clone(), pulse.clone(), begun, local, request);
             async move { Ok::<_, Infallible>(answer.await) }
         })
     };
     let builder = builder(shared.config.max_head);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = pin!(shared.reaches(Stage::Draining));
+    let mut left = pin!(pulse.is_left(shared.config.half_open));
     let mut told = false;
     let mut watchman = Watchman::new();
     let mut tick = tokio::time::interval(shared.config.tick());
@@ -54,6 +60,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
             () = &mut draining, if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = &mut left => {
+                tracing::debug!("a client has left");
+                return;
             }
             can = pulse.has_to_leave() => {
                 if can {

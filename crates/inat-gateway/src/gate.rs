@@ -50,11 +50,25 @@ impl Gate {
     /// The port does not count: a tunnel may have changed it, and rebinding is a matter of names.
     pub(crate) fn owns(&self, host: &Authority, local: Option<IpAddr>) -> bool {
         let name = plain(host.host());
-        match name.parse::<IpAddr>() {
-            Ok(ip) => ip.is_loopback() || local == Some(ip.to_canonical()) || self.addresses.contains(&ip),
-            Err(_) => self.names.contains(&name),
-        }
+        let is_ours = |ip: IpAddr| ip.is_loopback() || local == Some(ip.to_canonical()) || self.addresses.contains(&ip);
+        self.names.contains(&name) || name.parse().is_ok_and(is_ours)
     }
+}
+
+/// Whether a name can ever be that of a `Host`: it has no scheme, no port, and nothing no host has.
+pub(crate) fn is_host(name: &str) -> bool {
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    bare.parse::<IpAddr>().is_ok()
+        || name.parse::<Authority>().is_ok_and(|authority| authority.host() == name && !name.is_empty())
+}
+
+/// Refuses a target with a fragment. No client sends one (RFC 9112 §3.2); it would be dropped on the way in, and what is asked
+/// for would be something else than was said.
+pub(crate) fn check_target(method: &Method, heard: &[u8]) -> Result<(), Refusal> {
+    if wire::is_of(method, heard) && wire::has_fragment(heard) {
+        return Err(Refusal::bad_request("the target has a `#`, which URLs have only before they are sent"));
+    }
+    Ok(())
 }
 
 /// A host as it is compared: no brackets, no dot at the end, no capitals.
@@ -91,9 +105,19 @@ mod tests {
     use crate::Upstream;
 
     #[test]
+    fn what_no_host_can_be_is_no_name() {
+        for name in ["lab.example", "LAB", "127.0.0.1", "::1", "[::1]", "a_b.local"] {
+            assert!(is_host(name), "{name}");
+        }
+        for name in ["", "a b", "http://lab", "lab:80", "lab/", "u@lab", "[::1]:80"] {
+            assert!(!is_host(name), "{name}");
+        }
+    }
+
+    #[test]
     fn only_its_own_names_open_it() {
         let config = Config {
-            hosts: vec!["Lab.example".to_owned()],
+            hosts: vec!["Lab.example".to_owned(), "198.51.100.4".to_owned()],
             upstreams: vec![Upstream::origin("http://origin.example:9000").unwrap()],
             ..Config::default()
         };
@@ -112,6 +136,7 @@ mod tests {
             "192.0.2.7",
             "lab.example:80",
             "lab.example.",
+            "198.51.100.4:8017",
         ] {
             assert!(admits(host, false), "{host}");
         }

@@ -35,6 +35,7 @@ mod body;
 mod config;
 mod connection;
 mod error;
+mod explain;
 mod gate;
 mod hop;
 mod identity;

@@ -23,6 +23,7 @@ use crate::wire::Socket;
 /// assert!(matches!("unix:inat.sock".parse(), Ok(Listen::Unix(_))));
 /// assert!(matches!("/run/inat.sock".parse(), Ok(Listen::Unix(_))));
 /// assert!("8017".parse::<Listen>().is_err());
+/// assert!("unix:".parse::<Listen>().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,7 +38,7 @@ impl FromStr for Listen {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(path) = text.strip_prefix("unix:") {
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
             return Ok(Self::Unix(path.into()));
         }
         if text.starts_with('/') || text.starts_with("./") {

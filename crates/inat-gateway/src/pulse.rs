@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::Config;
+use crate::{Config, explain};
 
 /// One connection's numbers.
 #[derive(Debug)]
@@ -23,6 +24,17 @@ pub(crate) struct Pulse {
     starved: AtomicUsize,
     /// Bytes of bodies handed to the connection.
     moved: AtomicU64,
+    /// Requests whose body we wait for.
+    listening: AtomicUsize,
+    /// When what has come of a body would have come at the slowest rate allowed, in milliseconds after birth.
+    due: AtomicU64,
+    /// Whether the connection has bytes that the client has not taken.
+    unsent: AtomicBool,
+    /// How many it has taken.
+    taken: AtomicU64,
+    /// How many it had taken when it last took enough to be worth mentioning, and when that was.
+    took: AtomicU64,
+    took_at: AtomicU64,
     /// Since when nothing is under way, in milliseconds after birth.
     idle_since: AtomicU64,
     /// When the first byte of a header section came; 0 when none has begun.
@@ -36,6 +48,10 @@ pub(crate) struct Pulse {
     pub(crate) broken: AtomicBool,
     /// Rung when the connection has to make room.
     leave: Notify,
+    /// The same, where a body is being waited for.
+    hurry: Notify,
+    /// Rung when the client has closed its side, and may still listen.
+    silent: Notify,
     /// Whether it was rung, and not heard yet.
     asked_to_leave: AtomicBool,
 }
@@ -48,6 +64,12 @@ impl Pulse {
             sending: AtomicUsize::new(0),
             starved: AtomicUsize::new(0),
             moved: AtomicU64::new(0),
+            listening: AtomicUsize::new(0),
+            due: AtomicU64::new(0),
+            unsent: AtomicBool::new(false),
+            taken: AtomicU64::new(0),
+            took: AtomicU64::new(0),
+            took_at: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             heard: Mutex::default(),
@@ -55,6 +77,8 @@ impl Pulse {
             framed: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             leave: Notify::new(),
+            hurry: Notify::new(),
+            silent: Notify::new(),
             asked_to_leave: AtomicBool::new(false),
         })
     }
@@ -76,41 +100,134 @@ impl Pulse {
         heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
+    /// The client has closed its side. Says whether there is an answer under way that it may still want (RFC 9112 §9.6 has
+    /// clients close so); of what was cut short there is none.
+    pub(crate) fn falls_silent(&self) -> bool {
+        let answering = self.handling.load(Ordering::Acquire) > self.listening.load(Ordering::Acquire)
+            || self.sending.load(Ordering::Acquire) > 0
+            || self.unsent.load(Ordering::Relaxed);
+        let may_listen = answering && !self.framed.load(Ordering::Relaxed);
+        if may_listen {
+            self.silent.notify_one();
+        }
+        may_listen
+    }
+
+    /// Ends when a client that has closed its side has waited so long for an answer to begin that it is taken to have left.
+    pub(crate) async fn is_left(&self, patience: Duration) {
+        self.silent.notified().await;
+        loop {
+            tokio::time::sleep(patience).await;
+            if self.handling.load(Ordering::Acquire) > 0 {
+                return;
+            }
+        }
+    }
+
     /// A request is here. Gives back what was heard of it.
     pub(crate) fn begin(self: &Arc<Self>, framed: bool) -> (Handling, Vec<u8>) {
         self.framed.store(framed, Ordering::Relaxed);
         self.handling.fetch_add(1, Ordering::AcqRel);
         self.head_since.store(0, Ordering::Relaxed);
+        self.asked_to_leave.store(false, Ordering::Relaxed);
         let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
         (Handling(self.clone()), heard)
     }
 
-    /// How long nothing has been under way; `None` when something is.
-    pub(crate) fn idle(&self) -> Option<Duration> {
-        if self.handling.load(Ordering::Acquire) > 0 || self.sending.load(Ordering::Acquire) > 0 {
+    /// What is better said than this, where it is hyper's own answer to what it cannot read.
+    pub(crate) fn explains(&self, written: &[u8]) -> Option<Bytes> {
+        if self.handling.load(Ordering::Relaxed) > 0 || self.framed.load(Ordering::Relaxed) {
             return None;
         }
-        Some(Duration::from_millis(self.now().saturating_sub(self.idle_since.load(Ordering::Relaxed))))
+        explain::instead_of(written, &self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How long it has been idle, if it may be asked to make room for others.
-    pub(crate) fn dispensable(&self) -> Option<Duration> {
-        // Who has only just come may be about to say something.
-        let idle = self.idle().filter(|idle| *idle >= Duration::from_millis(100))?;
-        (!self.asked_to_leave.load(Ordering::Relaxed)).then_some(idle)
+    /// The connection wants to write.
+    pub(crate) fn writes(&self) {
+        if !self.unsent.swap(true, Ordering::Relaxed) {
+            self.took_at.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// The client took this much.
+    pub(crate) fn takes(&self, bytes: usize) {
+        let taken = self.taken.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        if taken - self.took.load(Ordering::Relaxed) >= MIN_PROGRESS {
+            self.took.store(taken, Ordering::Relaxed);
+            self.took_at.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Everything written was taken.
+    pub(crate) fn is_through(&self) {
+        if self.unsent.swap(false, Ordering::Relaxed) {
+            self.rest();
+        }
+    }
+
+    /// How long nothing has been under way; `None` when something is.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        if self.handling.load(Ordering::Acquire) > 0
+            || self.sending.load(Ordering::Acquire) > 0
+            || self.unsent.load(Ordering::Relaxed)
+        {
+            return None;
+        }
+        Some(self.since(&self.idle_since))
+    }
+
+    fn since(&self, at: &AtomicU64) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(at.load(Ordering::Relaxed)))
+    }
+
+    /// How long everything under way has waited for the client: to send on, or to read on. `None` when anything waits for us.
+    fn waits_for_client(&self) -> Option<Duration> {
+        let listening = self.listening.load(Ordering::Acquire);
+        let is_unread = self.unsent.load(Ordering::Relaxed);
+        if self.handling.load(Ordering::Acquire) > listening || self.starved.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        let sends = (listening > 0).then(|| self.since(&self.due));
+        let reads = is_unread.then(|| self.since(&self.took_at));
+        sends.into_iter().chain(reads).min()
+    }
+
+    /// Whether it may be asked to make room for others, and who goes first: those that are idle, for as long as they have been,
+    /// then those whose client is slow.
+    pub(crate) fn dispensable(&self) -> Option<(bool, Duration)> {
+        if self.asked_to_leave.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.idle() {
+            // Who has only just come may be about to say something.
+            Some(idle) => (idle >= Duration::from_millis(100)).then_some((true, idle)),
+            None => self.waits_for_client().filter(|late| *late >= SLOW).map(|late| (false, late)),
+        }
     }
 
     /// Asks it to make room.
     pub(crate) fn ask_to_leave(&self) {
         self.asked_to_leave.store(true, Ordering::Relaxed);
-        self.leave.notify_one();
+        if self.listening.load(Ordering::Acquire) > 0 {
+            // That client is told.
+            self.hurry.notify_one();
+        } else {
+            self.leave.notify_one();
+        }
     }
 
     /// Ends when it is asked to; says whether it can.
     pub(crate) async fn has_to_leave(&self) -> bool {
         self.leave.notified().await;
         self.asked_to_leave.store(false, Ordering::Relaxed);
-        self.idle().is_some()
+        self.idle().is_some() || self.waits_for_client().is_some_and(|late| late >= SLOW)
+    }
+
+    /// A body is waited for, for as long as what is returned lives.
+    pub(crate) fn listen(self: &Arc<Self>) -> Listening {
+        self.due.store(self.now(), Ordering::Relaxed);
+        self.listening.fetch_add(1, Ordering::AcqRel);
+        Listening(self.clone())
     }
 
     fn rest(&self) {
@@ -134,6 +251,33 @@ impl Drop for Handling {
     fn drop(&mut self) {
         self.0.rest();
         self.0.handling.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A body that is being waited for, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Listening(Arc<Pulse>);
+
+impl Listening {
+    /// What has come so far would have come by now at the slowest rate, had it begun this much later.
+    pub(crate) fn is_behind(&self, late: Duration) {
+        self.0.due.store(self.0.now().saturating_sub(millis(late)), Ordering::Relaxed);
+    }
+
+    /// Ends when others need the place of a client that is slow.
+    pub(crate) async fn has_to_end(&self) {
+        loop {
+            self.0.hurry.notified().await;
+            if self.0.asked_to_leave.swap(false, Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -195,6 +339,9 @@ pub(crate) struct Watchman {
     marked_at: Instant,
     marked: u64,
 }
+
+/// How long a client may keep us waiting when others want its place.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Less than this in a whole `stall_timeout` is standing still.
 const MIN_PROGRESS: u64 = 16 << 10;

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::Config;
+use crate::pulse::Pulse;
 use crate::refusal::Refusal;
 
 /// What all bodies take together.
@@ -23,6 +24,15 @@ pub(crate) struct Purse(Arc<AtomicU64>);
 pub(crate) struct Room {
     purse: Purse,
     taken: u64,
+}
+
+impl Room {
+    /// Gives back what is beyond this.
+    pub(crate) fn shrink(&mut self, to: u64) {
+        let over = self.taken.saturating_sub(to);
+        self.taken -= over;
+        self.purse.0.fetch_sub(over, Ordering::AcqRel);
+    }
 }
 
 impl Drop for Room {
@@ -84,6 +94,7 @@ pub(crate) async fn receive(
     mut body: Incoming,
     config: &Config,
     purse: &Purse,
+    pulse: &Arc<Pulse>,
 ) -> Result<Received, Refusal> {
     let mut received = Received::empty(purse);
     if body.is_end_stream() {
@@ -98,11 +109,22 @@ pub(crate) async fn receive(
         return Err(too_large(config));
     }
     let started = Instant::now();
+    let listening = pulse.listen();
     let mut whole = BytesMut::new();
     loop {
-        let allowed = config.body_timeout.saturating_add(Duration::from_secs(received.taken / MIN_RATE));
+        let ought = Duration::from_secs(received.taken / MIN_RATE);
+        let allowed = config.body_timeout.saturating_add(ought);
         let left = allowed.saturating_sub(started.elapsed()).min(config.body_timeout);
-        let frame = match tokio::time::timeout(left, body.frame()).await {
+        listening.is_behind(started.elapsed().saturating_sub(ought));
+        let next = tokio::select! {
+            biased;
+            next = tokio::time::timeout(left, body.frame()) => next,
+            () = listening.has_to_end() => {
+                let message = "the body comes too slowly while others wait for a connection";
+                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, message).closing());
+            }
+        };
+        let frame = match next {
             Err(_) => return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly").closing()),
             Ok(None) => break,
             Ok(Some(Err(error))) => {

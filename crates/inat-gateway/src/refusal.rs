@@ -78,15 +78,21 @@ impl Refusal {
         Self::new(StatusCode::GATEWAY_TIMEOUT, Kind::NotCached.to_string())
     }
 
-    /// The answer. `path` tells which version of the API the client speaks.
-    pub(crate) fn answer(&self, method: &Method, path: &str) -> Response<Body> {
+    /// What it says, in the shape of the version of the API that this path is of.
+    pub(crate) fn body(&self, path: &str) -> String {
         let code = self.status.as_u16();
         let body = if is_v2(path) {
             json!({"status": code.to_string(), "errors": [{"errorCode": code.to_string(), "message": self.message}]})
         } else {
             json!({"error": self.message, "status": code})
         };
-        let mut response = own(self.status, "application/json; charset=utf-8", body.to_string().into(), method);
+        body.to_string()
+    }
+
+    /// The answer. `path` tells which version of the API the client speaks.
+    pub(crate) fn answer(&self, method: &Method, path: &str) -> Response<Body> {
+        let body = self.body(path);
+        let mut response = own(self.status, "application/json; charset=utf-8", body.into(), method);
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());

@@ -43,7 +43,7 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
     }
     config.listen = doors;
     let metrics = Arc::new(Metrics::default());
-    let session = builder.plain().transport(Raw::new(&config.upstreams, metrics.clone())?).build()?;
+    let session = builder.plain().transport(Raw::new(&config, metrics.clone())?).build()?;
     let (stage, seen) = watch::channel(Stage::Open);
     let headers_only = session.cache().is_headers_only();
     let shared = Shared {
@@ -106,6 +106,11 @@ impl Gateway {
     /// Serves until `shutdown` ends. Then no connection is taken any more, those under way may finish within
     /// [`Config::drain`], and the session is closed.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Drained {
+        self.run(shutdown, std::future::pending()).await
+    }
+
+    /// The same; but where `hurry` ends while some are still under way, they may not finish. It is not looked at before.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Drained {
         let crowd = Arc::new(Crowd::new(self.shared));
         let mut doors = JoinSet::new();
         for listener in self.listeners {
@@ -118,7 +123,11 @@ impl Gateway {
         self.stage.send_replace(Stage::Draining);
         let drain = crowd.shared.config.drain;
         let mut cut_off = 0;
-        if !crowd.is_empty_within(drain).await {
+        let is_empty = tokio::select! {
+            is_empty = crowd.is_empty_within(drain) => is_empty,
+            () = hurry => false,
+        };
+        if !is_empty {
             // Those who wait are told; then it is over.
             self.stage.send_replace(Stage::Closing);
             if !crowd.is_empty_within(Duration::from_secs(1)).await {

@@ -65,6 +65,10 @@ impl Upstream {
         Self { prefix: prefix.to_owned(), scheme, authority, base: base.to_owned(), kind }
     }
 
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The server, with its port where it is not the scheme's own.
     pub fn authority(&self) -> &str {
         self.authority.as_str()

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -43,11 +44,49 @@ impl Socket {
 pub(crate) struct Wire {
     socket: Socket,
     pulse: Arc<Pulse>,
+    /// What is written in place of what was to be written, as far as it is not.
+    instead: Bytes,
+}
+
+macro_rules! each {
+    ($self:ident, $stream:ident => $body:expr) => {
+        match &mut $self.get_mut().socket {
+            Socket::Tcp($stream) => $body,
+            #[cfg(unix)]
+            Socket::Unix($stream) => $body,
+        }
+    };
 }
 
 impl Wire {
     pub(crate) fn new(socket: Socket, pulse: Arc<Pulse>) -> Self {
-        Self { socket, pulse }
+        Self { socket, pulse, instead: Bytes::new() }
+    }
+}
+
+impl Wire {
+    /// Whether something is to be written in place of this.
+    fn explains(&mut self, buf: &[u8]) -> bool {
+        if self.instead.is_empty()
+            && let Some(instead) = self.pulse.explains(buf)
+        {
+            self.instead = instead;
+        }
+        !self.instead.is_empty()
+    }
+
+    /// Writes it. Not before all of it is out are the bytes it stands for (`length`) said to be.
+    fn poll_explain(mut self: Pin<&mut Self>, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        while !self.instead.is_empty() {
+            let text = self.instead.clone();
+            let this = self.as_mut();
+            let written = ready!(each!(this, stream => Pin::new(stream).poll_write(cx, &text)))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let _ = self.instead.split_to(written);
+        }
+        Poll::Ready(Ok(length))
     }
 }
 
@@ -62,46 +101,53 @@ impl Drop for Wire {
     }
 }
 
-macro_rules! each {
-    ($self:ident, $stream:ident => $body:expr) => {
-        match &mut $self.get_mut().socket {
-            Socket::Tcp($stream) => $body,
-            #[cfg(unix)]
-            Socket::Unix($stream) => $body,
-        }
-    };
-}
-
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let this = self.as_mut();
-        let read = each!(this, stream => Pin::new(stream).poll_read(cx, buf));
-        if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() > before {
+        ready!(each!(this, stream => Pin::new(stream).poll_read(cx, buf)))?;
+        if buf.filled().len() > before {
             self.pulse.hear(&buf.filled()[before..]);
+        } else if buf.remaining() > 0 && self.pulse.falls_silent() {
+            // It is told when it reads again, which it does when the answer is out.
+            return Poll::Pending;
         }
-        read
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write(cx, buf))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.pulse.writes();
+        if self.explains(buf) {
+            return self.poll_explain(cx, buf.len());
+        }
+        let pulse = self.pulse.clone();
+        note(&pulse, each!(self, stream => Pin::new(stream).poll_write(cx, buf)))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        self.pulse.writes();
+        if let [buf] = bufs
+            && self.explains(buf)
+        {
+            return self.poll_explain(cx, buf.len());
+        }
+        let pulse = self.pulse.clone();
+        note(&pulse, each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs)))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
+    /// Called when everything was written.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pulse.is_through();
         each!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
@@ -113,6 +159,13 @@ impl AsyncWrite for Wire {
     }
 }
 
+fn note(pulse: &Pulse, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    if let Poll::Ready(Ok(bytes)) = &written {
+        pulse.takes(*bytes);
+    }
+    written
+}
+
 /// Whether what was heard begins with a request of this method.
 pub(crate) fn is_of(method: &Method, heard: &[u8]) -> bool {
     begun(heard).strip_prefix(method.as_str().as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
@@ -122,6 +175,12 @@ pub(crate) fn is_of(method: &Method, heard: &[u8]) -> bool {
 fn begun(heard: &[u8]) -> &[u8] {
     let start = heard.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(heard.len());
     &heard[start..]
+}
+
+/// Whether the target in a request line has a fragment.
+pub(crate) fn has_fragment(heard: &[u8]) -> bool {
+    let line = begun(heard).split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.split(|byte| *byte == b' ').nth(1).is_some_and(|target| target.contains(&b'#'))
 }
 
 /// Whether a header section says in two ways where its body ends.
@@ -141,8 +200,14 @@ pub(crate) fn says_two_lengths(heard: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of, says_two_lengths};
+    use super::{has_fragment, is_of, says_two_lengths};
     use http::Method;
+
+    #[test]
+    fn a_fragment_is_one_of_the_target() {
+        assert!(has_fragment(b"\r\nGET /a?b#c HTTP/1.1\r\n") && has_fragment(b"GET /#"));
+        assert!(!has_fragment(b"GE#T /a HTTP/1.1\r\nX: #\r\n") && !has_fragment(b"GET\n #") && !has_fragment(b""));
+    }
 
     #[test]
     fn two_lengths_are_seen_in_the_header_section_only() {

@@ -1,6 +1,6 @@
 //! What a session is made of, and the stages share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) listener: Listener,
     pub(crate) background: Background,
     pub(crate) transport: OnceLock<Arc<dyn Transport>>,
+    /// Bytes of bodies that are copied for the store on their way to callers.
+    pub(crate) copied: Arc<AtomicUsize>,
     pub(crate) closed: AtomicBool,
 }
 

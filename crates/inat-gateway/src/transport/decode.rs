@@ -9,19 +9,21 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
 use inat_session::{Chunks, Fault, Incoming};
 
-/// Hands an answer on plain, if it is packed with gzip. Other encodings were not asked for, and stay as they are.
-pub(super) fn unpack(incoming: &mut Incoming) {
+/// Hands an answer on plain, if it is packed with gzip, and says whether it was. Other encodings were not asked for, and stay
+/// as they are.
+pub(super) fn unpack(incoming: &mut Incoming) -> bool {
     if !is_gzip(&incoming.headers) {
-        return;
+        return false;
     }
     incoming.headers.remove(CONTENT_ENCODING);
     incoming.headers.remove(CONTENT_LENGTH);
     // A part of something packed cannot be unpacked; nobody asked for one.
     if matches!(incoming.status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
-        return;
+        return false;
     }
     let packed = std::mem::replace(&mut incoming.body, Box::pin(stream::empty()));
     incoming.body = unpacked(packed);
+    true
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {

@@ -7,6 +7,7 @@
 mod decode;
 mod dial;
 mod fault;
+mod gather;
 mod upload;
 
 use std::collections::HashSet;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING};
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming as Arriving;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
@@ -27,8 +29,10 @@ use inat_session::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, 
 
 use crate::metrics::Metrics;
 use crate::upstream::Kind;
-use crate::{Error, Upstream};
+use crate::{Config, Error};
 use dial::{Connector, Uses};
+use gather::Gathering;
+pub(crate) use gather::WHOLE;
 use upload::{Progress, Upload};
 
 /// Servers commonly keep idle connections for five seconds or more; one that is given up before the server gives it up
@@ -46,11 +50,13 @@ pub(crate) struct Raw {
     anew: Client<Connector, Upload>,
     /// Servers whose answers travel compressed and are handed on plain.
     unpacked: HashSet<String>,
+    gathering: Gathering,
     metrics: Arc<Metrics>,
 }
 
 impl Raw {
-    pub(crate) fn new(upstreams: &[Upstream], metrics: Arc<Metrics>) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, Error> {
+        let upstreams = &config.upstreams;
         let connector = dial::connector(upstreams).map_err(|error| Error::config(format!("no TLS: {error}")))?;
         let mut builder = Client::builder(TokioExecutor::new());
         builder
@@ -65,7 +71,8 @@ impl Raw {
         let anew = builder.pool_max_idle_per_host(0).build(connector);
         let apis = upstreams.iter().filter(|upstream| upstream.kind == Kind::Api);
         let unpacked = apis.map(|upstream| upstream.authority().to_ascii_lowercase()).collect();
-        Ok(Self { client, anew, unpacked, metrics })
+        let gathering = Gathering::new(config.max_answers / 2);
+        Ok(Self { client, anew, unpacked, gathering, metrics })
     }
 
     fn unpacks(&self, request: &Request<Bytes>) -> bool {
@@ -94,10 +101,12 @@ impl Raw {
         settle_framing(&mut parts.headers)?;
         let mut incoming = Incoming::new(parts.status, parts.headers, Bytes::new());
         incoming.version = parts.version;
+        let length = body.size_hint().exact();
         incoming.body = self.watched(body, timeouts);
-        if unpacks {
-            decode::unpack(&mut incoming);
-        }
+        let is_changed = unpacks && decode::unpack(&mut incoming);
+        let body = std::mem::replace(&mut incoming.body, Box::pin(stream::empty()));
+        let length = length.filter(|length| !is_changed || *length == 0);
+        incoming.body = self.gathering.admit(body, length, timeouts.read).await?;
         Ok(incoming)
     }
 

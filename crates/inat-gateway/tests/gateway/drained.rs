@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use inat_gateway::{Listen, serve};
+
 use crate::support::{Answer, Origin, Say, config, plain, start};
 
 fn held(size: usize) -> (Origin, std::sync::mpsc::Sender<()>) {
@@ -53,6 +55,28 @@ fn who_waits_beyond_the_bound_is_told() {
     drop(release);
     let drained = gateway.join();
     assert!(drained.took < Duration::from_secs(15), "{drained:?}");
+}
+
+#[test]
+fn told_twice_it_does_not_wait() {
+    let (origin, release) = held(1);
+    let mut config = config(vec![origin.upstream()]);
+    config.drain = Duration::from_secs(3600);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let gateway = runtime.block_on(serve(config, plain().timeout(Duration::from_secs(3600)))).unwrap();
+    let Listen::Tcp(addr) = gateway.listening()[0] else { panic!("it listens elsewhere") };
+    let (once, told_once) = tokio::sync::oneshot::channel::<()>();
+    let (twice, told_twice) = tokio::sync::oneshot::channel::<()>();
+    let served = runtime.spawn(gateway.run(async { drop(told_once.await) }, async { drop(told_twice.await) }));
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.write_all(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    while origin.count() == 0 {
+        std::thread::yield_now();
+    }
+    drop((once, twice));
+    assert_eq!(Answer::read(&mut stream).unwrap().status, 503);
+    assert!(runtime.block_on(served).is_ok());
+    drop(release);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use inat_gateway::{Config, Error, serve};
+use inat_gateway::{Config, Error, Upstream, serve};
 use inat_session::Session;
 
 use crate::support::{Answer, Origin, Say, before, config, plain, start};
@@ -11,10 +11,12 @@ use crate::support::{Answer, Origin, Say, before, config, plain, start};
 fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
     let origin = Origin::start(|_| Say::ok("", "x"));
     let gateway = before(&origin);
-    let rows: [(&str, &[u16]); 30] = [
+    let rows: [(&str, &[u16]); 32] = [
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", &[421]),
         ("GET / HTTP/1.1\r\nHost: localhost.evil.example\r\n\r\n", &[421]),
         ("GET / HTTP/1.1\r\n\r\n", &[400]),
+        ("GET /x#y HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("\x16\x03\x01\x02 \r\n\r\n", &[400]),
         ("GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", &[400]),
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", &[400]),
         ("GET / HTTP/1.1\r\nHost: u@localhost\r\n\r\n", &[400]),
@@ -55,6 +57,7 @@ fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
     for (bytes, expected) in rows {
         let answer = gateway.say(bytes);
         assert!(expected.contains(&answer.status), "{bytes:?}: {}", answer.status);
+        assert_eq!(answer.json()["status"], answer.status, "{bytes:?} is told why");
     }
     assert_eq!(origin.count(), 0);
     assert_eq!(gateway.say(format!("GET http://{}/x HTTP/1.1\r\nHost: x.example\r\n\r\n", origin.addr)).status, 200);
@@ -105,7 +108,8 @@ fn sizes_are_bounded() {
     (config.max_body, config.max_head) = (100_000, 16 << 10);
     let gateway = start(config, plain());
     let huge = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Huge: {}\r\n\r\n", "a".repeat(40 << 10));
-    assert_eq!(gateway.say(huge).status, 431);
+    let refused = gateway.say(huge);
+    assert_eq!((refused.status, refused.json()["status"].as_u64()), (431, Some(431)));
     let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(500));
     assert_eq!(gateway.say(many).status, 431);
     let body = |length: usize| gateway.request("POST", "/", "", &"b".repeat(length));
@@ -152,5 +156,11 @@ fn it_opens_no_door_to_others_unless_told() {
         if let Ok(gateway) = serve(config, session()).await {
             assert_eq!(gateway.listening().len(), 2);
         }
+        let mut config = Config::default();
+        config.hosts = vec!["lab.example:80".to_owned()];
+        assert!(matches!(serve(config, session()).await, Err(Error::Config(_))), "it would never be heard");
+        let mut config = Config::default();
+        config.upstreams.push(Upstream::origin("http://127.0.0.1:9").unwrap().under("/v1").unwrap());
+        assert!(matches!(serve(config, session()).await, Err(Error::Config(_))), "one of them would never be asked");
     });
 }

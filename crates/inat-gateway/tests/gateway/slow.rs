@@ -1,10 +1,10 @@
 //! Slow, silent and numerous clients hold nothing for long.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Origin, Say, config, plain, start};
+use crate::support::{Answer, Origin, Running, Say, config, plain, start};
 
 fn is_ended(stream: &mut TcpStream) -> bool {
     let mut rest = Vec::new();
@@ -153,4 +153,89 @@ fn large_answers_that_nobody_reads_are_bounded_together() {
     assert_eq!(gateway.request("HEAD", "/a", "", "").status, 200, "small ones are none of it");
     drop(unread);
     gateway.until("there is room again", |gateway| gateway.get("/a").status == 200);
+}
+
+#[test]
+fn clients_that_keep_us_waiting_make_room_for_others() {
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\n", &"x".repeat(16 << 20)));
+    let mut config = config(vec![origin.upstream()]);
+    config.max_connections = 2;
+    let gateway = start(config, plain());
+    // One says that it will send more than it does, the other asks for more than it reads.
+    let mut sends = gateway.connect();
+    sends.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\nabc").unwrap();
+    let mut reads = gateway.connect();
+    reads.write_all(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert_eq!(reads.read(&mut [0]).unwrap(), 1);
+    let mut others: Vec<_> = Vec::new();
+    for _ in 0..2 {
+        gateway.until("there is room", |_| {
+            let mut other = gateway.connect();
+            other.write_all(b"HEAD /a HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            let answer = Answer::read_to("HEAD", &mut other).is_some_and(|answer| answer.status == 200);
+            others.push(other);
+            answer
+        });
+    }
+    let answer = Answer::read(&mut sends).unwrap();
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (408, Some(408)));
+}
+
+#[test]
+fn answers_are_fetched_as_there_is_room_for_them() {
+    let origin = Origin::start(|_| Say::ok("", &"x".repeat(5 << 20)));
+    let mut config = config(vec![origin.upstream()]);
+    // Each is larger than that, and still comes; but not all at once.
+    config.max_answers = 4 << 20;
+    let gateway = start(config, plain());
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                let answer = gateway.get(&format!("/{number}"));
+                assert!(answer.status == 503 || answer.body.len() == 5 << 20, "{}", answer.status);
+            });
+        }
+    });
+    assert_eq!(gateway.get("/one").body.len(), 5 << 20);
+}
+
+#[test]
+fn who_has_closed_its_side_may_still_listen_for_a_while() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let origin = Origin::start(move |seen| {
+        if seen.target() != "/now" {
+            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        }
+        Say::ok("", &"x".repeat(3 << 20))
+    });
+    let mut config = config(vec![origin.upstream()]);
+    config.half_open = Duration::from_secs(3600);
+    let patient = start(config.clone(), plain());
+    let closed = |gateway: &Running, bytes: &str| {
+        let mut stream = gateway.connect();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream
+    };
+    let mut stream = closed(&patient, "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(Answer::read(&mut stream).unwrap().body.len(), 3 << 20);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "then it ends");
+    // Whether the end comes with the request or after it is a matter of luck: both happen here.
+    for _ in 0..50 {
+        let mut stream = closed(&patient, "GET /-/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    }
+    let mut stream = closed(&patient, "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    patient.until("it is asked", |_| origin.count() == 2);
+    release.send(()).unwrap();
+    assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
+    let mut stream = closed(&patient, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc");
+    assert!(Answer::read(&mut stream).is_none_or(|answer| answer.status == 400), "that was no whole request");
+    config.half_open = Duration::from_millis(50);
+    let hasty = start(config, plain());
+    let mut stream = closed(&hasty, "GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(Answer::read(&mut stream).is_none());
+    assert_eq!(origin.count(), 3, "what was cut short went nowhere");
 }

@@ -52,6 +52,7 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
         listener: builder.listener,
         background: Background::default(),
         transport,
+        copied: Arc::default(),
         closed: AtomicBool::new(false),
     })
 }

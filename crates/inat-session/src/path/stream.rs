@@ -2,6 +2,8 @@
 //! caller runs on; where the answer may be stored it keeps a copy, which becomes an entry only when the body is complete.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +27,8 @@ use crate::transport::{Chunks, Fault, Phase};
 const AHEAD: usize = 4;
 /// Bodies beyond this are not copied for the cache.
 const MAX_COPY: usize = 64 << 20;
+/// Nor is a body when copies take more than this together: callers who read slowly would fill the memory.
+const MAX_COPIES: usize = 256 << 20;
 
 /// A body on its way, and how long it may still take.
 pub(super) struct Body {
@@ -75,17 +79,18 @@ pub(super) fn stored(
     response.content = content;
     let (core, asked, writes) = (trip.core().clone(), prepared.headers.clone(), trip.writes);
     trip.core().background.start(async move {
-        let mut copy = Some(BytesMut::new());
-        let whole = body.deliver(&sender, |bytes| match &mut copy {
-            Some(kept) if kept.len() + bytes.len() <= MAX_COPY => kept.extend_from_slice(bytes),
-            _ => copy = None,
+        let mut copy = Some(Kept::new(core.copied.clone()));
+        let whole = body.deliver(&sender, |bytes| {
+            if copy.as_mut().is_some_and(|copy| !copy.take(bytes)) {
+                copy = None;
+            }
         });
         if !whole.await {
             // Nobody wants the rest, so nobody fetches it, and a part is not kept.
             return;
         }
         let now = core.clock.now();
-        match copy.map(BytesMut::freeze) {
+        match copy.map(Kept::finish) {
             Some(body) if is_sound(&core, &asked, &head, &body) => {
                 head.content = Content::Whole(body.clone());
                 let answered = Answered { response: &head, asked: &asked, writes };
@@ -99,6 +104,40 @@ pub(super) fn stored(
         let _ = sender.send(Word::End).await;
     });
     response
+}
+
+/// A body as far as it has come, counted with all others.
+struct Kept {
+    bytes: BytesMut,
+    all: Arc<AtomicUsize>,
+}
+
+impl Kept {
+    fn new(all: Arc<AtomicUsize>) -> Self {
+        Self { bytes: BytesMut::new(), all }
+    }
+
+    /// Keeps these too, if there is room; else nothing of it is of use.
+    fn take(&mut self, more: &[u8]) -> bool {
+        let others = self.all.load(Ordering::Relaxed);
+        if self.bytes.len() + more.len() > MAX_COPY || others + more.len() > MAX_COPIES {
+            return false;
+        }
+        self.all.fetch_add(more.len(), Ordering::Relaxed);
+        self.bytes.extend_from_slice(more);
+        true
+    }
+
+    fn finish(mut self) -> Bytes {
+        self.all.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        std::mem::take(&mut self.bytes).freeze()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
 }
 
 impl Body {
@@ -162,6 +201,17 @@ fn channel() -> (mpsc::Sender<Word>, Content) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_are_bounded_together() {
+        let all = Arc::new(AtomicUsize::new(MAX_COPIES - 10));
+        let (mut one, mut two) = (Kept::new(all.clone()), Kept::new(all.clone()));
+        assert!(one.take(b"12345678") && !two.take(b"abc") && two.take(b"ab"));
+        assert_eq!(one.finish(), "12345678");
+        assert!(two.take(b"cdef"));
+        drop(two);
+        assert_eq!(all.load(Ordering::Relaxed), MAX_COPIES - 10);
+    }
 
     #[tokio::test]
     async fn only_a_word_ends_a_body() {

@@ -39,7 +39,7 @@ pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, scre
             return Ok(());
         }
         announce(&gateway, screen);
-        let drained = gateway.run_until(told).await;
+        let drained = gateway.run(told, signalled()).await;
         screen.say(&format!("stopped after {}", span(drained.took)));
         Ok(())
     })

@@ -1,0 +1,147 @@
+//! What answers take while they are read whole. Each is bounded by the session, but five hundred of them at once are not:
+//! so the next one is read when there is room for it, and until then its server waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use inat_session::{Chunks, Fault, Phase};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{timed_out, within};
+
+/// A body beyond this is not read whole, but passed on.
+pub(crate) const WHOLE: u64 = 32 << 20;
+/// Room is counted in pieces of this size. What is smaller is not worth counting.
+const PIECE: u64 = 64 << 10;
+
+/// Room for answers that are being read.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    room: Arc<Semaphore>,
+    pieces: u32,
+}
+
+impl Gathering {
+    pub(super) fn new(bytes: u64) -> Self {
+        let pieces = u32::try_from(bytes / PIECE).unwrap_or(u32::MAX >> 4).clamp(1, u32::MAX >> 4);
+        Self { room: Arc::new(Semaphore::new(pieces as usize)), pieces }
+    }
+
+    /// Finds room for a body, of this length if that is known, and keeps it until the body is read.
+    pub(super) async fn admit(
+        &self,
+        body: Chunks,
+        length: Option<u64>,
+        patience: Option<Duration>,
+    ) -> Result<Chunks, Fault> {
+        match length {
+            Some(length) if !(PIECE..=WHOLE).contains(&length) => Ok(body),
+            Some(length) => {
+                let held = take(&self.room, self.bounded(length), patience).await?;
+                Ok(Box::pin(stream::unfold((body, held), |(mut body, held)| async move {
+                    let piece = body.next().await?;
+                    Some((piece, (body, held)))
+                })))
+            }
+            None => Ok(self.growing(body, patience)),
+        }
+    }
+
+    /// No body may wait for more than there is.
+    fn bounded(&self, length: u64) -> u32 {
+        u32::try_from(length / PIECE).unwrap_or(u32::MAX).min(self.pieces)
+    }
+
+    /// Takes room as the body comes, and gives it back when it turns out to be one that is passed on.
+    fn growing(&self, body: Chunks, patience: Option<Duration>) -> Chunks {
+        let (room, most) = (self.room.clone(), self.pieces);
+        let state = Some(Growing { body, held: None, came: 0 });
+        Box::pin(stream::unfold(state, move |state| {
+            let room = room.clone();
+            async move {
+                let mut state = state?;
+                let bytes = match state.body.next().await? {
+                    Ok(bytes) => bytes,
+                    Err(fault) => return Some((Err(fault), None)),
+                };
+                state.came += bytes.len() as u64;
+                match state.make_room(&room, most, patience).await {
+                    Ok(()) => Some((Ok(bytes), Some(state))),
+                    Err(fault) => Some((Err(fault), None)),
+                }
+            }
+        }))
+    }
+}
+
+struct Growing {
+    body: Chunks,
+    held: Option<OwnedSemaphorePermit>,
+    came: u64,
+}
+
+impl Growing {
+    async fn make_room(&mut self, room: &Arc<Semaphore>, most: u32, patience: Option<Duration>) -> Result<(), Fault> {
+        if self.came > WHOLE {
+            self.held = None;
+            return Ok(());
+        }
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = u32::try_from(self.came / PIECE).unwrap_or(most).min(most);
+        let more = wanted.saturating_sub(u32::try_from(held).unwrap_or(most));
+        if more > 0 {
+            let more = take(room, more, patience).await?;
+            match &mut self.held {
+                Some(held) => held.merge(more),
+                held => *held = Some(more),
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn take(room: &Arc<Semaphore>, pieces: u32, patience: Option<Duration>) -> Result<OwnedSemaphorePermit, Fault> {
+    let got = within(patience, room.clone().acquire_many_owned(pieces)).await;
+    got.and_then(Result::ok).ok_or_else(|| timed_out(Phase::Reading, patience))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn body(pieces: usize) -> Chunks {
+        Box::pin(stream::iter(vec![Ok(Bytes::from(vec![0; 128 << 10])); pieces]))
+    }
+
+    #[tokio::test]
+    async fn a_body_waits_for_room_and_gives_it_back() {
+        let gathering = Gathering::new(1 << 20);
+        let patience = Some(Duration::from_millis(20));
+        for length in [Some(1 << 20), Some(16 << 20), None] {
+            let mut first = gathering.admit(body(9), length, patience).await.unwrap();
+            for _ in 0..8 {
+                first.next().await.unwrap().unwrap();
+            }
+            // A small one is none of it, nor is one that is passed on.
+            for other in [1000, WHOLE + 1] {
+                assert!(gathering.admit(body(1), Some(other), patience).await.is_ok());
+            }
+            let second = gathering.admit(body(1), Some(128 << 10), patience).await;
+            assert!(matches!(second, Err(Fault::Timeout { .. })), "{length:?}");
+            drop(first);
+            assert!(gathering.admit(body(1), Some(128 << 10), patience).await.is_ok(), "{length:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_passed_on_holds_nothing() {
+        let gathering = Gathering::new(WHOLE);
+        let mut long = gathering.admit(body(257), None, None).await.unwrap();
+        for _ in 0..257 {
+            long.next().await.unwrap().unwrap();
+        }
+        assert_eq!(gathering.room.available_permits(), gathering.pieces as usize);
+    }
+}
