@@ -62,9 +62,7 @@ impl Wire {
     pub(crate) fn new(socket: Socket, pulse: Arc<Pulse>) -> Self {
         Self { socket, pulse, instead: Bytes::new() }
     }
-}
 
-impl Wire {
     /// Whether something is to be written in place of this.
     fn explains(&mut self, buf: &[u8]) -> bool {
         if self.instead.is_empty()
