@@ -425,7 +425,7 @@ async fn the_account() {
             .map(|window| (window.name.as_str(), window.limit, window.used, window.left))
             .collect();
         assert_eq!(plain, [("second", 5, 2, 3), ("minute", 60, 7, 53), ("day", 10_000, 7, 9_993)]);
-        assert_eq!((report.wait, report.stopped_until), (Duration::ZERO, None));
+        assert_eq!((report.reserved, report.wait, report.stopped_until), (0, Duration::ZERO, None));
         limiter.report(&url(), Outcome::Blocked).await.unwrap();
         let report = limiter.budget().unwrap().into_iter().find(|report| report.bucket == "inaturalist").unwrap();
         assert_eq!(report.stopped_until, Some(clock.now().plus(3600 * SECOND)));
@@ -434,6 +434,25 @@ async fn the_account() {
         assert_eq!(json["windows"][1]["left"], 53);
         assert_eq!(json["wait_seconds"], 3600.0);
         assert!(json["stopped_until"].as_str().unwrap().starts_with("2026-01-01T01:00:0"));
+    }
+}
+
+/// A slot that somebody waits for has not been used: no window ever shows more than its limit.
+#[test]
+fn the_account_tells_used_from_reserved() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledgers: [Box<dyn Ledger>; 2] = [
+        Box::new(MemoryLedger::new(Clock::manual())),
+        Box::new(SqliteLedger::at(folder.path().join("ratelimit.db"), Clock::manual())),
+    ];
+    let windows = Limits::default().windows(false);
+    let ask = Ask::new("b", &windows);
+    for ledger in ledgers {
+        for _ in 0..7 {
+            ledger.reserve(&ask).unwrap();
+        }
+        let account = ledger.account(&ask).unwrap();
+        assert_eq!((account.used, account.reserved), (vec![5, 5, 5], 2));
     }
 }
 

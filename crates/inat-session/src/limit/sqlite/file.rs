@@ -70,6 +70,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Opens the lock file, and makes it and its folder if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File, Fault> {
+    must_be_file(path)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|error| Fault::io(path, &error))?;
     }
@@ -77,6 +78,16 @@ pub(super) fn open_lock(path: &Path) -> Result<File, Fault> {
     private(options.read(true).write(true).create(true).truncate(false))
         .open(lock_path(path))
         .map_err(|error| Fault::io(path, &error))
+}
+
+/// A device or a folder is left alone: it must never be taken for a damaged file, and be moved out of the way.
+fn must_be_file(path: &Path) -> Result<(), Fault> {
+    match fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            Err(Fault::Final(LedgerError::Io { path: path.to_owned(), reason: "this is not a file".to_owned() }))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Only the owner may read what is made.
@@ -115,6 +126,7 @@ impl Database {
     /// Opens the file, and makes it if need be. `old` is the one that is known already; where another was in use last, a new
     /// file begins with a loss.
     pub(super) fn open(path: &Path, clock: &Clock, lock: &File, old: Option<&Self>) -> Result<Self, Fault> {
+        must_be_file(path)?;
         let failed = |error: rusqlite::Error| Fault::sqlite(path, &error);
         let last = last_in_use(lock).map_err(|error| Fault::io(path, &error))?;
         let lost = !last.is_empty() && old.and_then(|old| old.name().ok()).as_ref() != Some(&last);

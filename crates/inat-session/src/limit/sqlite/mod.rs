@@ -195,6 +195,7 @@ impl Ledger for SqliteLedger {
             None => Ok(Account {
                 bucket: ask.bucket.to_owned(),
                 used: vec![0; ask.windows.len()],
+                reserved: 0,
                 next: self.forecast(ask, 0)?,
                 stop: None,
                 share: 1.0,
