@@ -205,8 +205,9 @@ impl Database {
         let connection = &self.connection;
         // The smallest pages: a commit writes the one page its slot is on.
         connection.execute_batch("PRAGMA page_size = 512; PRAGMA journal_mode = WAL;")?;
-        let wall = clock.now().as_micros();
-        let start = clock.uptime().map(|(name, up)| (name, wall.saturating_sub(micros(up))));
+        let (wall, monotonic) = clock.both();
+        let wall = wall.as_micros();
+        let start = clock.uptime(monotonic).map(|(name, up)| (name, wall.saturating_sub(micros(up))));
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let made = connection.execute_batch(SCHEMA).and_then(|()| {
             let name = format!("{:032x}", fastrand::u128(..));
