@@ -37,6 +37,10 @@ struct Manual {
     slept: Duration,
 }
 
+/// Two clocks that are read within this are read at once.
+const MOMENT: Duration = Duration::from_millis(1);
+const TRIES: u32 = 8;
+
 impl Clock {
     /// The clock of the machine.
     pub const fn system() -> Self {
@@ -72,13 +76,35 @@ impl Clock {
     }
 
     /// Time since the machine started, suspend included, which all its processes share and nobody can set, with a name of that
-    /// start. To about 10 ms. `None` where the system does not tell (only Linux does so without `unsafe` code).
-    pub(crate) fn uptime(&self) -> Option<(String, Duration)> {
+    /// start. To about 10 ms, at the moment `at` of the process's own time. `None` where the system does not tell (only Linux does
+    /// so without `unsafe` code).
+    pub(crate) fn uptime(&self, at: Duration) -> Option<(String, Duration)> {
         match &self.0 {
-            Kind::System => system_uptime(),
+            Kind::System => {
+                let (uptime, read_at) = self.at_one_moment(system_uptime);
+                uptime.map(|(name, up)| (name, up.saturating_sub(read_at.saturating_sub(at))))
+            }
             Kind::Manual(manual) => {
                 let manual = lock(manual);
                 Some((format!("manual {} {}", std::process::id(), manual.id), manual.monotonic))
+            }
+        }
+    }
+
+    /// The wall clock and the process's own time.
+    pub(crate) fn both(&self) -> (Timestamp, Duration) {
+        self.at_one_moment(|| self.now())
+    }
+
+    /// What is read, and when: read again when something came between, as on a busy machine.
+    fn at_one_moment<T>(&self, read: impl Fn() -> T) -> (T, Duration) {
+        let mut tries = 0;
+        loop {
+            let before = self.monotonic();
+            let value = read();
+            tries += 1;
+            if tries == TRIES || self.monotonic().saturating_sub(before) <= MOMENT {
+                return (value, before);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use inat_session::Clock;
-use inat_session::limit::{Ask, Ledger, LedgerError, Limits, Reserved, Slot, SqliteLedger, Window};
+use inat_session::limit::{Ask, Confirmed, Ledger, LedgerError, Limits, Reserved, Slot, SqliteLedger, Window};
 use rusqlite::Connection;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -136,7 +136,7 @@ fn deleted_while_in_use() {
     assert!(reserve(&first).wait >= Duration::from_secs(5));
     assert!(reserve(&open()).wait >= Duration::from_secs(5));
     let account = first.account(&Ask::new("b", &windows())).unwrap();
-    assert_eq!(account.used, [7, 7, 7]);
+    assert_eq!((account.used, account.reserved), (vec![5, 5, 5], 2));
 }
 
 #[test]
@@ -150,6 +150,86 @@ fn deleted_with_its_folder() {
     fs::remove_dir_all(folder.path().join("deep")).unwrap();
     assert!(reserve(&ledger).wait >= Duration::from_secs(5));
     assert!(file.exists());
+}
+
+fn remove(file: &Path, sides: &[&str]) {
+    for side in sides {
+        fs::remove_file(format!("{}{side}", file.display())).unwrap();
+    }
+}
+
+/// Who comes first after the file was deleted may know nothing of it, and must not begin a budget of its own.
+#[test]
+fn deleted_while_in_use_and_noticed_by_a_newcomer() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let ledger = SqliteLedger::at(&file, clock.clone());
+    for _ in 0..5 {
+        reserve(&ledger);
+    }
+    remove(&file, &["", "-wal", "-shm"]);
+    let newcomer = reserve(&SqliteLedger::at(&file, clock.clone()));
+    assert!(newcomer.wait >= Duration::from_secs(60), "{newcomer:?}");
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+    // Nobody had it open.
+    ledger.close();
+    remove(&file, &[""]);
+    assert!(reserve(&SqliteLedger::at(&file, clock.clone())).wait >= Duration::from_secs(60));
+    // Without the lock file too it is a new beginning.
+    remove(&file, &["", ".lock"]);
+    assert_eq!(reserve(&SqliteLedger::at(&file, clock)).wait, Duration::ZERO);
+}
+
+/// What is left beside a deleted file belongs to nothing.
+#[test]
+fn deleted_but_for_its_log() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let ledger = SqliteLedger::at(&file, clock.clone());
+    reserve(&ledger);
+    remove(&file, &[""]);
+    assert!(reserve(&SqliteLedger::at(&file, clock.clone())).wait >= Duration::from_secs(60));
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+    // An empty file in its place, while its log is in use.
+    fs::write(file.with_extension("empty"), "").unwrap();
+    fs::rename(file.with_extension("empty"), &file).unwrap();
+    clock.advance(Duration::from_secs(600));
+    assert!(reserve(&SqliteLedger::at(&file, clock.clone())).wait >= Duration::from_secs(60));
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+    assert_eq!(SqliteLedger::at(&file, clock).account(&Ask::new("b", &windows())).unwrap().reserved, 2);
+}
+
+/// The file alone does not have the slots that are in its log.
+#[test]
+fn its_log_is_deleted_while_in_use() {
+    for sides in [&["-wal", "-shm"][..], &["-wal"], &["-shm"]] {
+        let (_folder, file) = folder();
+        let clock = Clock::manual();
+        let ledger = SqliteLedger::at(&file, clock.clone());
+        let slot = reserve(&ledger);
+        remove(&file, sides);
+        clock.advance(Duration::from_millis(2));
+        // Whose slot it was is told to take another, not that something failed.
+        assert_eq!(ledger.confirm(&Ask::new("b", &windows()), &slot), Ok(Confirmed::Gone), "{sides:?}");
+        assert!(reserve(&ledger).wait >= Duration::from_secs(60), "{sides:?}");
+        assert!(reserve(&SqliteLedger::at(&file, clock)).wait >= Duration::from_secs(60), "{sides:?}");
+    }
+}
+
+#[test]
+fn replaced_by_junk_while_in_use() {
+    let (_folder, file) = folder();
+    let ledger = SqliteLedger::at(&file, Clock::manual());
+    reserve(&ledger);
+    fs::write(file.with_extension("junk"), b"no database. ".repeat(500)).unwrap();
+    fs::rename(file.with_extension("junk"), &file).unwrap();
+    // Together with its log it would pass for the file it was.
+    remove(&file, &["-wal", "-shm"]);
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+    assert!(file.with_extension("db.damaged").exists());
+    // The slot from before counts too.
+    let account = ledger.account(&Ask::new("b", &windows())).unwrap();
+    assert_eq!((account.used[0], account.reserved), (1, 1));
 }
 
 #[test]
@@ -212,8 +292,14 @@ fn places_that_cannot_be_written() {
     // It can be used again as soon as the fault is gone.
     fs::remove_file(folder.path().join("plain")).unwrap();
     reserve(&below);
-    // A device that is always full.
-    if Path::new("/dev/full").exists() {
+    // A device, which must not be moved out of the way.
+    if Path::new("/dev/null").exists() {
+        let device = folder.path().join("device.db");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        #[cfg(unix)]
+        assert!(matches!(fails(&SqliteLedger::at(&device, Clock::manual())), LedgerError::Io { .. }));
+        assert!(!folder.path().join("device.db.lock").exists());
         assert!(matches!(
             fails(&SqliteLedger::at("/proc/ratelimit.db", Clock::manual())),
             LedgerError::Io { .. } | LedgerError::ReadOnly { .. }

@@ -1,5 +1,5 @@
 //! The budget as a caller sees it, on a clock that is moved by hand: every figure is exact.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp, reason = "tests")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -341,6 +341,76 @@ async fn tasks_of_one_process_share_the_limit() {
     }
 }
 
+/// Many come, and many give up at some point on the way to their slot: at the front, in the line, while the file is used.
+/// Whoever stays gets a slot, and nobody is left in the line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_gives_up_keeps_nobody_waiting() {
+    for (limiter, clock, _folder) in both(&Limits { per_second: 10.0, burst: 1, ..Limits::unlimited() }) {
+        let tasks: Vec<_> = (0..40)
+            .map(|task| {
+                let limiter = limiter.clone();
+                tokio::spawn(async move {
+                    let url = url();
+                    let mut granted = 0;
+                    for round in 0..10 {
+                        let patience = Patience { max_delay: (task % 4 == 0).then_some(SECOND), ..Patience::default() };
+                        let mut waiting = Box::pin(limiter.acquire(&url, patience, &quiet));
+                        let polls = (task * 7 + round) % 12;
+                        if polls > 5 {
+                            granted += u32::from(waiting.await.is_ok());
+                            continue;
+                        }
+                        for _ in 0..polls {
+                            match waiting.as_mut().now_or_never() {
+                                Some(answer) => {
+                                    granted += u32::from(answer.is_ok());
+                                    break;
+                                }
+                                None => tokio::task::yield_now().await,
+                            }
+                        }
+                    }
+                    granted
+                })
+            })
+            .collect();
+        let all = tokio::time::timeout(60 * SECOND, futures_util::future::join_all(tasks)).await;
+        let granted: u32 = all.expect("somebody waits for ever").into_iter().map(Result::unwrap).sum();
+        assert!(granted >= 150 && clock.slept() >= SECOND * (granted / 10 - 1), "{granted} in {:?}", clock.slept());
+        clock.advance(5 * SECOND);
+        let free = async {
+            while limiter.forecast(&url()).unwrap() > Duration::ZERO {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(60 * SECOND, free).await.expect("somebody who is gone is still in the line");
+    }
+}
+
+/// The clock is set while requests wait that are ready to wait for ten minutes: their patience is not over by that.
+#[tokio::test]
+async fn a_step_of_the_wall_clock_is_no_lost_patience() {
+    for step in [365 * 86_400 * SECOND, 3600 * SECOND] {
+        for back in [true, false] {
+            for (limiter, clock, _folder) in both(&Limits::default()) {
+                departures(&limiter, &clock, 5).await;
+                let patience = Patience { max_delay: Some(600 * SECOND), ..Patience::default() };
+                let steps = Mutex::new(Some(clock.clone()));
+                let set = |_: &Wait| {
+                    if let Some(clock) = steps.lock().unwrap().take() {
+                        clock.set(if back { clock.now().minus(step) } else { clock.now().plus(step) });
+                    }
+                };
+                let url = url();
+                let tasks = (0..20).map(|_| limiter.acquire(&url, patience, &set));
+                for answer in futures_util::future::join_all(tasks).await {
+                    assert!(answer.is_ok(), "{step:?} {back}: {answer:?}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn steps_of_the_wall_clock_change_nothing() {
     let day = Duration::from_secs(86_400);
@@ -425,7 +495,7 @@ async fn the_account() {
             .map(|window| (window.name.as_str(), window.limit, window.used, window.left))
             .collect();
         assert_eq!(plain, [("second", 5, 2, 3), ("minute", 60, 7, 53), ("day", 10_000, 7, 9_993)]);
-        assert_eq!((report.wait, report.stopped_until), (Duration::ZERO, None));
+        assert_eq!((report.reserved, report.wait, report.stopped_until), (0, Duration::ZERO, None));
         limiter.report(&url(), Outcome::Blocked).await.unwrap();
         let report = limiter.budget().unwrap().into_iter().find(|report| report.bucket == "inaturalist").unwrap();
         assert_eq!(report.stopped_until, Some(clock.now().plus(3600 * SECOND)));
@@ -434,6 +504,25 @@ async fn the_account() {
         assert_eq!(json["windows"][1]["left"], 53);
         assert_eq!(json["wait_seconds"], 3600.0);
         assert!(json["stopped_until"].as_str().unwrap().starts_with("2026-01-01T01:00:0"));
+    }
+}
+
+/// A slot that somebody waits for has not been used: no window ever shows more than its limit.
+#[test]
+fn the_account_tells_used_from_reserved() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledgers: [Box<dyn Ledger>; 2] = [
+        Box::new(MemoryLedger::new(Clock::manual())),
+        Box::new(SqliteLedger::at(folder.path().join("ratelimit.db"), Clock::manual())),
+    ];
+    let windows = Limits::default().windows(false);
+    let ask = Ask::new("b", &windows);
+    for ledger in ledgers {
+        for _ in 0..7 {
+            ledger.reserve(&ask).unwrap();
+        }
+        let account = ledger.account(&ask).unwrap();
+        assert_eq!((account.used, account.reserved), (vec![5, 5, 5], 2));
     }
 }
 

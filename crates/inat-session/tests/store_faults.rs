@@ -480,6 +480,23 @@ fn uses_are_remembered_across_a_restart() {
 }
 
 /// As a user without rights to the folder; the tests may run as root, whom no mode stops.
+/// When entries were last used is written in passing: whoever reads never waits for somebody else's write because of it.
+#[test]
+fn uses_wait_for_nobody() {
+    let (_folder, path) = folder();
+    filled(&path);
+    let patient = Config { busy_timeout: Duration::from_secs(30), ..Config::default() };
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = Instant::now();
+    let store = SqliteStore::at(&path, patient);
+    let later = NOW.plus(Duration::from_secs(600));
+    assert_eq!(hit(&store, &key(3), later).unwrap(), noise(3, 5000));
+    assert_eq!(store.list(None, 100).unwrap().len(), 10);
+    store.close();
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+}
+
 #[test]
 fn a_read_only_folder_gives_right_answers() {
     const CHILD: &str = "STORE_TEST_READ_ONLY_FOLDER";

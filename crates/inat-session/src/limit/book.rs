@@ -122,13 +122,16 @@ pub(super) fn release<T: Tape>(tape: &mut T, slot: &Slot) -> Result<bool, T::Err
 
 pub(super) fn account<T: Tape>(tape: &mut T, ask: &Ask<'_>, now: i64) -> Result<Account, T::Error> {
     let standing = tape.standing()?;
+    let reserved = count_since(tape, now)?;
     let mut used = Vec::with_capacity(ask.windows.len());
     for window in ask.windows {
-        used.push(count_since(tape, now.saturating_sub(micros(window.length)))?);
+        let all = count_since(tape, now.saturating_sub(micros(window.length)))?;
+        used.push(all.saturating_sub(reserved));
     }
     Ok(Account {
         bucket: ask.bucket.to_owned(),
         used,
+        reserved,
         next: forecast(tape, ask, now, 0)?,
         stop: standing.stopped(now).map(|(stop, until)| (stop, span(now, until))),
         share: standing.share(),

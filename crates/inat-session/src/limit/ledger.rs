@@ -106,8 +106,10 @@ pub enum Confirmed {
 pub struct Account {
     /// The bucket.
     pub bucket: String,
-    /// Departures in each of the windows asked about, in their order.
+    /// Departures until now in each of the windows asked about, in their order.
     pub used: Vec<u64>,
+    /// Slots of the future, which requests wait for.
+    pub reserved: u64,
     /// How long a request would wait now, and why.
     pub next: Reserved,
     /// The stop in force, and for how long still.

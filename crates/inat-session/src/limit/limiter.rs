@@ -58,8 +58,8 @@ impl Limiter {
     ) -> Result<Permit, Refusal> {
         let desk = self.desk(url);
         let clock = &self.0.clock;
-        let (started, now) = (clock.monotonic(), clock.now());
-        let until = self.latest(&patience, now);
+        let started = clock.monotonic();
+        let until = self.latest(&patience);
         if desk.windows.is_empty() {
             return self.unlimited(&desk, until, started, on_wait).await;
         }
@@ -146,20 +146,26 @@ impl Limiter {
         desk
     }
 
-    /// The last moment a caller is ready to wait for.
-    pub(super) fn latest(&self, patience: &Patience, now: Timestamp) -> Option<Timestamp> {
-        let delays = [patience.max_delay, self.0.limits.max_delay].into_iter().flatten();
-        delays.map(|delay| now.plus(delay)).chain(patience.until).min()
+    /// The last moment a caller is ready to wait for, by the process's own time: the wall clock may be set meanwhile.
+    pub(super) fn latest(&self, patience: &Patience) -> Option<Duration> {
+        let left = patience.until.map(|until| until.since(self.0.clock.now()));
+        let least = [patience.max_delay, self.0.limits.max_delay, left].into_iter().flatten().min();
+        least.map(|delay| self.0.clock.monotonic().saturating_add(delay))
+    }
+
+    /// What the wall clock will say at a moment of the process's own time.
+    pub(super) fn by_the_wall(&self, at: Duration) -> Timestamp {
+        self.0.clock.now().plus(at.saturating_sub(self.0.clock.monotonic()))
     }
 
     pub(super) fn ask<'a>(
         &self,
         bucket: &'a str,
         windows: &'a [Window],
-        until: Option<Timestamp>,
+        until: Option<Duration>,
         at_once: bool,
     ) -> Ask<'a> {
-        let max_wait = until.map(|until| until.since(self.0.clock.now()));
+        let max_wait = until.map(|until| until.saturating_sub(self.0.clock.monotonic()));
         Ask { bucket, windows, max_wait, max_told: Some(self.0.limits.retry_after_cap), at_once }
     }
 
@@ -167,7 +173,7 @@ impl Limiter {
     async fn unlimited(
         &self,
         desk: &Desk,
-        until: Option<Timestamp>,
+        until: Option<Duration>,
         started: Duration,
         on_wait: &(dyn Fn(&Wait) + Send + Sync),
     ) -> Result<Permit, Refusal> {

@@ -6,6 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -19,10 +20,9 @@ use super::ledger::{Ask, Confirmed, LedgerError};
 use super::limiter::{Limiter, granted, reason};
 use super::permit::{Refusal, Wait, WaitReason};
 use super::turn::{Head, Ticket, Turn};
-use crate::Timestamp;
 
 type Heard<'a> = &'a (dyn Fn(&Wait) + Send + Sync);
-type Place = Pin<Box<dyn Future<Output = Result<Head, Timestamp>> + Send>>;
+type Place = Pin<Box<dyn Future<Output = Result<Head, Duration>> + Send>>;
 
 /// How far a caller got without waiting.
 enum Stage {
@@ -45,7 +45,7 @@ impl Limiter {
     pub(super) async fn line_up(
         &self,
         desk: &Arc<Desk>,
-        until: Option<Timestamp>,
+        until: Option<Duration>,
         on_wait: Heard<'_>,
     ) -> Result<Held, Refusal> {
         let stage = if let Some(front) = Turn::take_soon(&desk.turn) {
@@ -63,7 +63,7 @@ impl Limiter {
             // The first poll takes the place: who comes first is served first.
             match place.as_mut().now_or_never() {
                 Some(Ok(front)) => Stage::First(front),
-                Some(Err(until)) => return Err(Refusal::TooLong { until }),
+                Some(Err(asleep)) => return Err(Refusal::TooLong { until: self.by_the_wall(asleep) }),
                 None => Stage::Queued(place, number),
             }
         };
@@ -77,7 +77,7 @@ impl Limiter {
         listen(news, on_wait).await
     }
 
-    async fn serve(self, desk: Arc<Desk>, until: Option<Timestamp>, stage: Stage, say: UnboundedSender<News>) {
+    async fn serve(self, desk: Arc<Desk>, until: Option<Duration>, stage: Stage, say: UnboundedSender<News>) {
         let heard = say.clone();
         // Nobody listens any more when the caller is gone, and then this task is gone too.
         let on_wait = move |wait: &Wait| drop(heard.send(News::Wait(wait.clone())));
@@ -88,7 +88,7 @@ impl Limiter {
     async fn wait_in_line(
         &self,
         desk: &Arc<Desk>,
-        until: Option<Timestamp>,
+        until: Option<Duration>,
         stage: Stage,
         on_wait: Heard<'_>,
     ) -> Result<Held, Refusal> {
@@ -101,7 +101,7 @@ impl Limiter {
                         place.await
                     }
                 };
-                (taken.map_err(|until| Refusal::TooLong { until })?, None)
+                (taken.map_err(|asleep| Refusal::TooLong { until: self.by_the_wall(asleep) })?, None)
             }
             Stage::First(front) => (front, None),
             Stage::Reserved(front, held) => (front, Some(held)),
@@ -112,7 +112,7 @@ impl Limiter {
                 None => self.reserve(desk, until).await?,
             };
             if let Some(slot) = held.slot.filter(|_| !held.is_due()) {
-                front.sleeps_until(held.due);
+                front.sleeps_until(held.before.saturating_add(slot.wait));
                 on_wait(&Wait { until: held.due, why: reason(slot.why) });
                 self.0.clock.sleep_until(held.due).await;
             }
@@ -127,7 +127,7 @@ impl Limiter {
     async fn expect(
         &self,
         desk: &Arc<Desk>,
-        until: Option<Timestamp>,
+        until: Option<Duration>,
         ahead: u64,
         on_wait: Heard<'_>,
     ) -> Result<(), Refusal> {
@@ -141,7 +141,7 @@ impl Limiter {
     }
 
     /// Reserves, on this thread if nobody holds the ledger, else on one that may wait.
-    async fn reserve(&self, desk: &Arc<Desk>, until: Option<Timestamp>) -> Result<Held, Refusal> {
+    async fn reserve(&self, desk: &Arc<Desk>, until: Option<Duration>) -> Result<Held, Refusal> {
         let limiter = self.clone();
         step(desk, move |desk, at_once| limiter.reserve_here(desk, until, at_once)).await?
     }
@@ -149,7 +149,7 @@ impl Limiter {
     fn reserve_here(
         &self,
         desk: &Arc<Desk>,
-        until: Option<Timestamp>,
+        until: Option<Duration>,
         at_once: bool,
     ) -> Result<Result<Held, Refusal>, LedgerError> {
         let clock = &self.0.clock;

@@ -26,9 +26,9 @@ impl Limiter {
         let Some(bucket) = bucket::of_bytes(url, &self.0.limits) else {
             return Ok(BytePermit { waited: Duration::ZERO, slot: None });
         };
-        let until = self.latest(&patience, clock.now());
+        let until = self.latest(&patience);
         let (ledger, limits, name) = (Arc::clone(&self.0.ledger), self.0.limits.bytes, bucket.clone());
-        let max_wait = until.map(|until| until.since(clock.now()));
+        let max_wait = until.map(|until| until.saturating_sub(clock.monotonic()));
         let reserved =
             off_thread(move || ledger.reserve_bytes(&ByteAsk { bucket: &name, limits, expected, max_wait })).await?;
         match reserved {

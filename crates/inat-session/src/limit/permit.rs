@@ -94,6 +94,7 @@ impl fmt::Display for WaitReason {
             Self::Throttled(status) => write!(f, "the server answered {status}"),
             Self::BlockPage => f.write_str("the server has blocked this address"),
             Self::Turn(0) => f.write_str("another process is first"),
+            Self::Turn(1) => f.write_str("another is first"),
             Self::Turn(ahead) => write!(f, "{ahead} others are first"),
             Self::LedgerLost => f.write_str("the budget's file was lost, and every window may be full"),
             Self::Bytes => f.write_str("the bytes of the hour or the day are used up"),
@@ -163,4 +164,15 @@ pub struct Reported {
     pub beyond_cap: bool,
     /// The share of the limits in force.
     pub rate_share: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_first() {
+        let told = [0, 1, 2].map(|ahead| WaitReason::Turn(ahead).to_string());
+        assert_eq!(told, ["another process is first", "another is first", "2 others are first"]);
+    }
 }

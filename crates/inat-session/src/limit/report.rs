@@ -18,6 +18,8 @@ pub struct BucketReport {
     pub bucket: String,
     /// Each window that binds it, the shortest first.
     pub windows: Vec<WindowReport>,
+    /// Slots of the future that are given already, to requests that wait for them.
+    pub reserved: u64,
     /// How long a request would wait now, in seconds.
     #[serde(serialize_with = "seconds", rename = "wait_seconds")]
     pub wait: Duration,
@@ -46,9 +48,9 @@ pub struct WindowReport {
     pub length: Duration,
     /// How many requests it allows.
     pub limit: u64,
-    /// How many it holds now.
+    /// How many have left in the last so many seconds, and never more than the limit.
     pub used: u64,
-    /// How many more fit now.
+    /// How many more fit, besides those that wait for a slot.
     pub left: u64,
 }
 
@@ -76,10 +78,11 @@ pub(super) fn bucket(account: Account, windows: &[Window], bytes: Option<ByteLim
         length: window.length,
         limit: window.limit,
         used: *used,
-        left: window.limit.saturating_sub(*used),
+        left: window.limit.saturating_sub(*used).saturating_sub(account.reserved),
     });
     BucketReport {
         windows: used.collect(),
+        reserved: account.reserved,
         wait,
         next_slot: now.plus(wait),
         stopped_until: account.stop.map(|(_, left)| now.plus(left)),

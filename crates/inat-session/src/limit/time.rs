@@ -11,8 +11,8 @@
 
 /// Differences up to here are noise: two clocks are not read at the same moment. Far below any margin that matters.
 const NOISE: i64 = 20_000;
-/// The time since the start comes in hundredths of a second.
-const COARSE: i64 = 50_000;
+/// The time since the start comes in hundredths of a second, and so does that of the start.
+const COARSE: i64 = 20_000;
 
 /// What the ledger has written down about its time. All in microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +53,13 @@ pub(super) fn settle(
         (Some((name, up)), Some((known, at_start))) if name == known => Some(at_start.saturating_add(*up)),
         _ => None,
     };
-    let now = match (since_start, witness) {
+    let felt = witness.map(|witness| witness.felt(monotonic));
+    let now = match (since_start, felt) {
+        // Nothing is more exact, where the machine was not suspended meanwhile.
+        (Some(real), Some(felt)) if felt.abs_diff(real) <= COARSE.unsigned_abs() => felt,
         (Some(real), _) if told.abs_diff(real) <= COARSE.unsigned_abs() => told,
         (Some(real), _) => real,
-        (None, Some(witness)) => witness.felt(monotonic),
+        (None, Some(felt)) => felt,
         (None, None) => told,
     };
     let now = now.max(kept.seen).max(witness.map_or(i64::MIN, |witness| witness.ledger));
@@ -110,6 +113,21 @@ mod tests {
             let (now, after) = settle(&kept(Some(("a", 900 * S))), 1010 * S + step, 0, Some(up("a", 110 * S)), None);
             assert_eq!((now, after.offset), (1010 * S, -step), "step of {step}");
             assert_eq!(after.start, Some(("a".to_owned(), 900 * S)));
+        }
+    }
+
+    #[test]
+    fn a_small_step_is_one_too() {
+        let start = kept(Some(("a", 900 * S)));
+        let witness = Some(Witness { ledger: 1000 * S, monotonic: 7 * S });
+        // The time since the start is a little off, as it always is.
+        for (step, off) in [(30_000, 8_000), (-30_000, -8_000), (45_000, -8_000), (-45_000, 8_000)] {
+            let (wall, up_to) = (1003 * S + step, up("a", 103 * S + off));
+            assert_eq!(quick(0, wall, 10 * S, witness), None);
+            let (now, after) = settle(&start, wall, 10 * S, Some(up_to.clone()), witness);
+            assert_eq!((now, after.offset, after.start), (1003 * S, -step, start.start.clone()), "step of {step}");
+            let (now, _) = settle(&start, wall, 0, Some(up_to), None);
+            assert_eq!(now, 1003 * S + off, "a new process, step of {step}");
         }
     }
 

@@ -6,19 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex as Short, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
-
-use crate::Timestamp;
 
 /// The queue of one bucket.
 #[derive(Debug)]
 pub(super) struct Turn {
     /// tokio's mutex is fair: first come, first served.
     head: Arc<Mutex<()>>,
-    /// Until when the head of the queue sleeps.
-    sleeping: watch::Sender<Timestamp>,
+    /// Until when the head of the queue sleeps, by the process's own time: the wall clock may be set meanwhile.
+    sleeping: watch::Sender<Option<Duration>>,
     waiting: Short<Waiting>,
 }
 
@@ -46,7 +45,7 @@ pub(super) struct Head {
 
 impl Turn {
     pub(super) fn new() -> Self {
-        Self { head: Arc::default(), sleeping: watch::Sender::new(Timestamp::EPOCH), waiting: Short::default() }
+        Self { head: Arc::default(), sleeping: watch::Sender::new(None), waiting: Short::default() }
     }
 
     /// The right to reserve, when nobody waits for it.
@@ -62,7 +61,7 @@ impl Turn {
             if let Some(head) = Self::try_take(turn) {
                 return Some(head);
             }
-            if turn.waiting() > 0 || *turn.sleeping.borrow() != Timestamp::EPOCH {
+            if turn.waiting() > 0 || turn.sleeping.borrow().is_some() {
                 return None;
             }
             std::thread::yield_now();
@@ -84,7 +83,7 @@ impl Turn {
     pub(super) async fn sleeps(&self) {
         let mut sleeping = self.sleeping.subscribe();
         // The sender is this turn's own, so it is there.
-        let _ = sleeping.wait_for(|at| *at != Timestamp::EPOCH).await;
+        let _ = sleeping.wait_for(Option::is_some).await;
     }
 
     fn line(&self) -> MutexGuard<'_, Waiting> {
@@ -93,14 +92,13 @@ impl Turn {
 
     /// Waits for the turn. Who must be gone by `until` gives up as soon as the head is known to sleep longer than that, and
     /// learns until when: nobody waits for a deadline that cannot be kept, and no timer is needed.
-    pub(super) async fn take(ticket: Ticket, until: Option<Timestamp>) -> Result<Head, Timestamp> {
+    pub(super) async fn take(ticket: Ticket, until: Option<Duration>) -> Result<Head, Duration> {
         let turn = Arc::clone(&ticket.turn);
         let mut mine = std::pin::pin!(Arc::clone(&turn.head).lock_owned());
         let mut sleeping = turn.sleeping.subscribe();
         let guard = loop {
             let Some(until) = until else { break mine.await };
-            let asleep = *sleeping.borrow_and_update();
-            if asleep > until {
+            if let Some(asleep) = sleeping.borrow_and_update().filter(|asleep| *asleep > until) {
                 return Err(asleep);
             }
             let changed = std::pin::pin!(sleeping.changed());
@@ -114,15 +112,15 @@ impl Turn {
 
 impl Head {
     /// Tells the others until when this one sleeps.
-    pub(super) fn sleeps_until(&self, at: Timestamp) {
-        self.turn.sleeping.send_replace(at);
+    pub(super) fn sleeps_until(&self, at: Duration) {
+        self.turn.sleeping.send_replace(Some(at));
     }
 }
 
 impl Drop for Head {
     fn drop(&mut self) {
         // What was known of this head means nothing for the next one.
-        self.turn.sleeping.send_if_modified(|at| std::mem::replace(at, Timestamp::EPOCH) != Timestamp::EPOCH);
+        self.turn.sleeping.send_if_modified(|at| at.take().is_some());
     }
 }
 
@@ -174,7 +172,7 @@ mod tests {
     fn who_must_be_gone_earlier_gives_up_at_once() {
         let turn = Arc::new(Turn::new());
         let front = Turn::try_take(&turn).unwrap();
-        let at = Timestamp::from_secs;
+        let at = Duration::from_secs;
         let mut hasty = Box::pin(Turn::take(Ticket::draw(&turn), Some(at(100))));
         let mut patient = Box::pin(Turn::take(Ticket::draw(&turn), Some(at(200))));
         assert!(hasty.as_mut().now_or_never().is_none() && patient.as_mut().now_or_never().is_none());

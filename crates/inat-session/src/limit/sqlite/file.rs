@@ -4,12 +4,12 @@
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHORT_READ};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::Clock;
@@ -40,13 +40,21 @@ pub(super) enum Fault {
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) connection: Connection,
-    /// When the file before this one was found damaged, if it ever was.
+    /// When the file before this one was lost, if it ever was.
     pub(super) lost_at: Option<i64>,
-    identity: Option<(u64, u64)>,
+    identity: Option<Identity>,
+    /// Those of the log and its index.
+    sides: [Option<Identity>; 2],
     /// When the name was last seen to be this file's, by the process's own time.
     seen_at: Cell<Option<Duration>>,
     pub(super) witness: Cell<Option<Witness>>,
 }
+
+/// What tells one file from another of the same name.
+type Identity = (u64, u64);
+
+/// What goes into the lock file when the file is set aside.
+const DAMAGED: &str = "damaged";
 
 /// The name of the lock file.
 pub(super) fn lock_path(path: &Path) -> PathBuf {
@@ -62,6 +70,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Opens the lock file, and makes it and its folder if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File, Fault> {
+    must_be_file(path)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|error| Fault::io(path, &error))?;
     }
@@ -71,6 +80,16 @@ pub(super) fn open_lock(path: &Path) -> Result<File, Fault> {
         .map_err(|error| Fault::io(path, &error))
 }
 
+/// A device or a folder is left alone: it must never be taken for a damaged file, and be moved out of the way.
+fn must_be_file(path: &Path) -> Result<(), Fault> {
+    match fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            Err(Fault::Final(LedgerError::Io { path: path.to_owned(), reason: "this is not a file".to_owned() }))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Only the owner may read what is made.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -78,8 +97,23 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// What tells one file from another of the same name; `None` when there is none.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+/// The name of the ledger that was in use last, as the lock file has it: empty when none ever was. It outlives a file that is
+/// deleted, so that a process that comes later knows that there is something it does not know.
+fn last_in_use(mut lock: &File) -> io::Result<String> {
+    let mut name = Vec::new();
+    lock.rewind()?;
+    lock.take(64).read_to_end(&mut name)?;
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+fn set_in_use(mut lock: &File, name: &str) -> io::Result<()> {
+    lock.rewind()?;
+    lock.write_all(name.as_bytes())?;
+    lock.set_len(name.len() as u64)
+}
+
+/// The identity of a file; `None` when there is none.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
     let about = fs::metadata(path).ok()?;
     #[cfg(unix)]
     return Some((std::os::unix::fs::MetadataExt::dev(&about), std::os::unix::fs::MetadataExt::ino(&about)));
@@ -89,8 +123,19 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 impl Database {
-    /// Opens the file, and makes it if need be. `lost` says that the one before it was damaged.
-    pub(super) fn open(path: &Path, clock: &Clock, lost: bool) -> Result<Self, Fault> {
+    /// Opens the file, and makes it if need be. `old` is the one that is known already; where another was in use last, a new
+    /// file begins with a loss.
+    pub(super) fn open(path: &Path, clock: &Clock, lock: &File, old: Option<&Self>) -> Result<Self, Fault> {
+        must_be_file(path)?;
+        let failed = |error: rusqlite::Error| Fault::sqlite(path, &error);
+        let last = last_in_use(lock).map_err(|error| Fault::io(path, &error))?;
+        let lost = !last.is_empty() && old.and_then(|old| old.name().ok()).as_ref() != Some(&last);
+        if identity(path).is_none() {
+            // What belonged to a file that is gone would be taken for this one's.
+            for side in ["-journal", "-wal", "-shm"] {
+                let _ = fs::remove_file(beside(path, side));
+            }
+        }
         // SQLite gives its side files the mode of the main one, so that one is made here. Never opened and closed when it is
         // there already: closing it would drop the locks that this process holds on it elsewhere.
         let made = private(OpenOptions::new().write(true).create_new(true)).open(path);
@@ -100,17 +145,25 @@ impl Database {
             return Err(Fault::io(path, &error));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|error| Fault::sqlite(path, &error))?;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         let mut database = Self {
             connection,
             lost_at: None,
             identity: identity(path),
+            sides: [None; 2],
             seen_at: Cell::new(None),
             witness: Cell::new(None),
         };
         database.set_up(path, clock, lost)?;
-        let lost_at = database.connection.query_row("SELECT lost_at FROM time", [], |row| row.get(0));
-        database.lost_at = lost_at.map_err(|error| Fault::sqlite(path, &error))?;
+        let about = database
+            .connection
+            .query_row("SELECT lost_at, ledger FROM time", [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
+        let (lost_at, name) = about.map_err(failed)?;
+        database.lost_at = lost_at;
+        database.sides = sides(path);
+        if name != last {
+            set_in_use(lock, &name).map_err(|error| Fault::io(path, &error))?;
+        }
         Ok(database)
     }
 
@@ -152,8 +205,9 @@ impl Database {
         let connection = &self.connection;
         // The smallest pages: a commit writes the one page its slot is on.
         connection.execute_batch("PRAGMA page_size = 512; PRAGMA journal_mode = WAL;")?;
-        let wall = clock.now().as_micros();
-        let start = clock.uptime().map(|(name, up)| (name, wall.saturating_sub(micros(up))));
+        let (wall, monotonic) = clock.both();
+        let wall = wall.as_micros();
+        let start = clock.uptime(monotonic).map(|(name, up)| (name, wall.saturating_sub(micros(up))));
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let made = connection.execute_batch(SCHEMA).and_then(|()| {
             let name = format!("{:032x}", fastrand::u128(..));
@@ -180,7 +234,7 @@ impl Database {
         if self.seen_at.get().is_some_and(|seen| moment.contains(&now.saturating_sub(seen))) {
             return true;
         }
-        let same = self.bears(path);
+        let same = self.bears(path) && self.has_its_log(path);
         self.seen_at.set(same.then_some(now));
         same
     }
@@ -188,6 +242,12 @@ impl Database {
     /// Whether the file of this name is the one that is open.
     pub(super) fn bears(&self, path: &Path) -> bool {
         self.identity.is_some() && self.identity == identity(path)
+    }
+
+    /// Whether its log is where it was. While the file is open nobody but a stranger removes it, and then what is in it is seen
+    /// by those only who have it open.
+    pub(super) fn has_its_log(&self, path: &Path) -> bool {
+        self.sides == sides(path)
     }
 
     /// The name no other file has.
@@ -207,8 +267,13 @@ impl Database {
     }
 }
 
+fn sides(path: &Path) -> [Option<Identity>; 2] {
+    ["-wal", "-shm"].map(|side| identity(&beside(path, side)))
+}
+
 /// Moves a damaged file out of the way, and keeps it for whoever wants to look.
-pub(super) fn set_aside(path: &Path, reason: &str) -> Result<(), Fault> {
+pub(super) fn set_aside(path: &Path, lock: &File, reason: &str) -> Result<(), Fault> {
+    set_in_use(lock, DAMAGED).map_err(|error| Fault::io(path, &error))?;
     tracing::warn!(file = %path.display(), reason, "the budget's file is damaged; it is set aside, and every window counts as full");
     let damaged = beside(path, ".damaged");
     let moved = fs::rename(path, &damaged);
@@ -241,6 +306,10 @@ impl Fault {
             // The file that processes share in memory could not grow: the only reason there is.
             rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == SQLITE_IOERR_SHMSIZE => {
                 Some(ErrorCode::DiskFull)
+            }
+            // The log ends before its index does.
+            rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == SQLITE_IOERR_SHORT_READ => {
+                Some(ErrorCode::DatabaseCorrupt)
             }
             rusqlite::Error::SqliteFailure(failure, _) => Some(failure.code),
             // A row that is missing or of the wrong type is damage too.

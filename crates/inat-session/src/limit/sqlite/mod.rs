@@ -10,6 +10,9 @@
 //! | read-only, disk full, folder gone | a typed error, until it can be used again |
 //! | damaged, or no database | set aside as `….damaged`; a new one begins, windows up to an hour count as full |
 //! | deleted while in use | a new one begins, and who still has the old one open carries its slots over |
+//! | deleted while nobody has it open, or noticed by a newcomer first | as if damaged: the lock file remembers that there was one |
+//! | its log or the log's index deleted while in use | as if damaged |
+//! | deleted together with its lock file | a new one begins; only who has the old one open knows of its slots |
 //! | made by a newer version, or by another program | a typed error; it is left alone |
 //! | power cut | the slots of the last moments may be missing |
 //!
@@ -88,9 +91,11 @@ impl Ledger for SqliteLedger {
         let looked = self.read(ask.at_once, |step| {
             let (mut tape, now) = step.bucket(ask.bucket)?;
             book::stands(&mut tape, ask, slot, now)
-        })?;
+        });
         match looked {
-            Some(Some(verdict)) => Ok(verdict),
+            Ok(Some(Some(verdict))) => Ok(verdict),
+            Err(error) if !matches!(error, LedgerError::Database { .. }) => Err(error),
+            // Who comes to write may also set a damaged file aside.
             _ => self.write(ask.at_once, |step| {
                 let (mut tape, now) = step.bucket(ask.bucket)?;
                 book::confirm(&mut tape, ask, slot, now)
@@ -190,6 +195,7 @@ impl Ledger for SqliteLedger {
             None => Ok(Account {
                 bucket: ask.bucket.to_owned(),
                 used: vec![0; ask.windows.len()],
+                reserved: 0,
                 next: self.forecast(ask, 0)?,
                 stop: None,
                 share: 1.0,

@@ -6,7 +6,7 @@ CREATE TABLE time (
     seen    INTEGER NOT NULL,           -- the latest time seen, to about a second
     start   TEXT,                       -- the start of the machine, by name
     started INTEGER,                    -- and when it was
-    lost_at INTEGER                     -- when the file before this one was found damaged
+    lost_at INTEGER                     -- when the file before this one was lost
 ) STRICT;
 
 CREATE TABLE bucket (

@@ -132,31 +132,48 @@ impl SqliteLedger {
         if patience.met_others() {
             courtesy.met_others(&self.clock);
         }
-        let step = self.current(database).and_then(|open| self.transaction(open, access, &mut *work));
+        let step = self.current(database, lock, access).and_then(|open| self.transaction(open, access, &mut *work));
         match (step, access) {
             (Err(Fault::Damaged(reason)), Access::Write) => {
                 // Another process may have done so already: then this one had the old file open.
                 let replaced = database.take().is_some_and(|open| !open.bears(&self.path));
                 if !replaced {
-                    file::set_aside(&self.path, &reason)?;
+                    file::set_aside(&self.path, lock, &reason)?;
                 }
-                let new = Database::open(&self.path, &self.clock, !replaced)?;
-                self.transaction(database.insert(new), access, work)
+                self.transaction(self.current(database, lock, access)?, access, work)
             }
             (step, _) => step,
         }
     }
 
     /// The file that bears the name now. One that is open but was deleted is kept until its slots are in the new one.
-    fn current<'a>(&self, database: &'a mut Option<Database>) -> Result<&'a Database, Fault> {
+    fn current<'a>(
+        &self,
+        database: &'a mut Option<Database>,
+        lock: &File,
+        access: Access,
+    ) -> Result<&'a Database, Fault> {
         if !database.as_ref().is_some_and(|open| open.is_at(&self.path, &self.clock)) {
-            let new = Database::open(&self.path, &self.clock, false)?;
+            if database.as_ref().is_some_and(|open| open.bears(&self.path) && !open.has_its_log(&self.path)) {
+                return Err(Fault::Damaged("its log was removed".to_owned()));
+            }
+            let new = self.open(lock, database.as_ref(), access)?;
             if let Some(old) = &*database {
                 self.carry(old, &new)?;
             }
             *database = Some(new);
         }
         database.as_ref().ok_or(Fault::Busy)
+    }
+
+    fn open(&self, lock: &File, old: Option<&Database>, access: Access) -> Result<Database, Fault> {
+        match Database::open(&self.path, &self.clock, lock, old) {
+            Err(Fault::Damaged(reason)) if access == Access::Write => {
+                file::set_aside(&self.path, lock, &reason)?;
+                Database::open(&self.path, &self.clock, lock, None)
+            }
+            opened => opened,
+        }
     }
 
     fn carry(&self, old: &Database, new: &Database) -> Result<(), Fault> {

@@ -29,19 +29,23 @@ impl Step<'_> {
                 }
                 now
             }
-            None => self.settle(wall, monotonic)?,
+            None => return self.settle(),
         };
         witness.set(Some(Witness { ledger: now, monotonic }));
         Ok(now)
     }
 
-    fn settle(&self, wall: i64, monotonic: i64) -> Result<i64> {
+    fn settle(&self) -> Result<i64> {
+        let witness = &self.database.witness;
+        let (wall, since) = self.clock.both();
+        let (wall, monotonic) = (wall.as_micros(), micros(since));
         let kept = self.connection().query_row("SELECT offset, seen, start, started FROM time", [], |row| {
             let start: Option<String> = row.get(2)?;
             Ok(Kept { offset: row.get(0)?, seen: row.get(1)?, start: start.zip(row.get(3)?) })
         })?;
-        let uptime = self.clock.uptime().map(|(name, up)| (name, micros(up)));
-        let (now, after) = settle(&kept, wall, monotonic, uptime, self.database.witness.get());
+        let uptime = self.clock.uptime(since).map(|(name, up)| (name, micros(up)));
+        let (now, after) = settle(&kept, wall, monotonic, uptime, witness.get());
+        witness.set(Some(Witness { ledger: now, monotonic }));
         if self.access == Access::Write {
             let (start, started) = after.start.unzip();
             self.connection().execute(

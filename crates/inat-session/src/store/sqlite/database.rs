@@ -114,7 +114,8 @@ impl Database {
         store: &SqliteStore,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.write_with(store, &mut lock(&self.writer), work)
+        let patience = if store.patience.is_lost() { Duration::ZERO } else { store.config.busy_timeout };
+        self.write_with(store, &mut lock(&self.writer), patience, work)
     }
 
     /// The same when that takes microseconds; `None` where somebody else writes, or the log has to be written back. What goes
@@ -132,14 +133,14 @@ impl Database {
         lock(&self.writer).take();
     }
 
-    /// Like [`Database::write`], but only if no other thread is writing.
+    /// Like [`Database::write`], but only if nobody else is writing, neither thread nor process.
     pub(super) fn write_if_idle(
         &self,
         store: &SqliteStore,
         work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         match self.writer.try_lock() {
-            Ok(mut writer) => self.write_with(store, &mut writer, work),
+            Ok(mut writer) => self.write_with(store, &mut writer, Duration::ZERO, work),
             Err(_) => Ok(()),
         }
     }
@@ -148,13 +149,13 @@ impl Database {
         &self,
         store: &SqliteStore,
         writer: &mut Option<Writer>,
+        patience: Duration,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let writer = match writer {
             Some(writer) => writer,
             None => writer.insert(self.writing(store)?),
         };
-        let patience = if store.patience.is_lost() { Duration::ZERO } else { store.config.busy_timeout };
         let done = writer.transact(patience, work);
         writer.write_back();
         done
