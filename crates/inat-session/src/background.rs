@@ -48,6 +48,12 @@ impl Background {
         }
     }
 
+    /// Whether every task has ended.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lock().iter().all(JoinHandle::is_finished)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -152,6 +152,12 @@ impl Session {
         self.core.limiter.budget().map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
     }
 
+    /// Whether nothing goes on in the background: for tests that have to wait for it.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn is_idle(&self) -> bool {
+        self.core.background.is_idle()
+    }
+
     /// Waits for work in the background (at most ten seconds), then closes the files. Requests sent later fail with
     /// [`Kind::Closed`]. Clones are closed too. A session that is dropped closes its files without waiting.
     pub async fn close(&self) {

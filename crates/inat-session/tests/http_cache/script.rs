@@ -165,12 +165,13 @@ impl Play {
         })
     }
 
-    /// Waits until what was refreshed in the background is stored.
+    /// Waits until what was refreshed in the background is stored, and the refresh has ended: else the next one would join it.
     fn settle(&self, prepared: &Prepared, seen: usize) {
         let mut again = prepared.clone();
         again.options.freshness = Freshness::OnlyIfCached;
         let start = Instant::now();
         while self.origin.seen().len() < seen
+            || !self.session.as_async().is_idle()
             || !self.session.send(&again).is_ok_and(|found| matches!(found.origin(), Origin::Cached { .. }))
         {
             if start.elapsed() > Duration::from_secs(20) {
