@@ -476,3 +476,16 @@ fn what_was_asked_for_before_another_process_wrote_is_not_kept() {
     theirs.invalidate(&["https://api.inaturalist.org/v1/taxa/9".to_owned()]).unwrap();
     put(3, NOW).unwrap();
 }
+
+#[test]
+fn a_tier_holds_as_many_large_bodies_as_it_has_room_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let back = SqliteStore::at(folder.path().join("cache.db"), Config::default());
+    let store = TieredStore::new(back, 32 << 20);
+    let bodies = || (0..24).map(|number| hit(&store, &key(number), NOW).unwrap().as_ptr()).collect::<Vec<_>>();
+    for number in 0..24 {
+        store.put(&key(number), &numbered(number), &noise(number, 1 << 20), NOW).unwrap();
+    }
+    let first: Vec<Bytes> = (0..24).map(|number| hit(&store, &key(number), NOW).unwrap()).collect();
+    assert!(bodies().into_iter().eq(first.iter().map(|body| body.as_ptr())), "the same bytes, not copies");
+}

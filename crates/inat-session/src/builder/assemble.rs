@@ -118,7 +118,7 @@ fn open_store(builder: &SessionBuilder, file: Option<&Path>) -> Arc<dyn Store> {
     let config = crate::store::Config {
         max_bytes: builder.cache_size,
         compress: builder.compress,
-        page_cache: if builder.memory_tier == 0 { usual.page_cache } else { usual.page_cache / 8 },
+        page_cache: if builder.memory_tier == 0 { usual.page_cache } else { usual.page_cache / 16 },
         read_only: builder.read_only,
         clock: builder.clock.clone(),
         ..usual

@@ -13,7 +13,7 @@ const SMALL: usize = 16 << 10;
 /// From here on a fresh allocation is a mapping of its own, faulted in page by page.
 const LARGE: usize = 256 << 10;
 /// Idle buffers kept, all together, below [`LARGE`]: a few for each thread that reads.
-const IDLE_BYTES: usize = 256 << 10;
+const IDLE_BYTES: usize = 128 << 10;
 /// The same from there on: several threads that read large bodies at once should each find one.
 const IDLE_BYTES_LARGE: usize = 8 << 20;
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::worth::minute;
 use super::{Listed, Stats, Store, StoreError, Stored, buffer, variant};
@@ -59,6 +59,18 @@ pub struct TieredStore<S> {
     tier: Option<Cache<Key, Arc<Known>, Weigh>>,
 }
 
+/// Room for `bytes`, in one piece up to 128 MiB: the cache divides it among shards, and of a few large bodies that fall into one
+/// shard the first would have to go while the others stand empty.
+fn tier(bytes: u64) -> Cache<Key, Arc<Known>, Weigh> {
+    let items = usize::try_from(bytes / 8192).unwrap_or(usize::MAX).clamp(64, 1 << 20);
+    let shards = usize::try_from(bytes >> 27).unwrap_or(usize::MAX).clamp(1, 64);
+    let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes).shards(shards).build();
+    match options {
+        Ok(options) => Cache::with_options(options, Weigh, DefaultHashBuilder::default(), DefaultLifecycle::default()),
+        Err(_) => Cache::with_weighter(items, bytes, Weigh),
+    }
+}
+
 /// What is known about a key.
 #[derive(Debug)]
 struct Known {
@@ -80,8 +92,7 @@ impl<S: Coherent> TieredStore<S> {
 
     /// Puts a tier of at most `bytes` in front of `back`; 0 for none.
     pub fn new(back: S, bytes: u64) -> Self {
-        let items = usize::try_from(bytes / 8192).unwrap_or(usize::MAX).clamp(64, 1 << 20);
-        Self { back, tier: (bytes > 0).then(|| Cache::with_weighter(items, bytes, Weigh)) }
+        Self { back, tier: (bytes > 0).then(|| tier(bytes)) }
     }
 
     /// The store behind the tier.

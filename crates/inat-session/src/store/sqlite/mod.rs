@@ -60,7 +60,7 @@ pub struct Config {
     /// How long a write waits for another process. Default 2 seconds. Reads wait a tenth of it at most; they hardly ever have to.
     pub busy_timeout: Duration,
     /// Bytes of the file that each reading connection keeps in memory. Default 2 MiB; behind a memory tier, which keeps more
-    /// and better, an eighth of that is enough.
+    /// and better, a sixteenth of that is enough.
     pub page_cache: u64,
     /// Never write. Default no.
     pub read_only: bool,
