@@ -489,3 +489,25 @@ fn a_tier_holds_as_many_large_bodies_as_it_has_room_for() {
     let first: Vec<Bytes> = (0..24).map(|number| hit(&store, &key(number), NOW).unwrap()).collect();
     assert!(bodies().into_iter().eq(first.iter().map(|body| body.as_ptr())), "the same bytes, not copies");
 }
+
+#[test]
+fn what_is_put_at_once_is_there_and_nothing_is_when_that_would_take_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let store = SqliteStore::at(&path, Config { max_bytes: 1 << 20, ..Config::default() });
+    let at_once = |number| store.put_at_once(&key(number), &numbered(number), &noise(number, 40_000), NOW);
+    assert!(at_once(0).is_none(), "nothing is open yet");
+    store.put(&key(0), &numbered(0), &"first".into(), NOW).unwrap();
+    assert!(at_once(1).unwrap().is_ok());
+    assert_eq!(hit(&store, &key(1), NOW).unwrap(), noise(1, 40_000));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(at_once(2).is_none(), "somebody else writes");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(hit(&store, &key(2), NOW).is_none());
+    // As soon as the log is due or room has to be made; whoever may wait sees to both.
+    let full = (3..60).find(|number| at_once(*number).is_none()).unwrap();
+    store.put(&key(full), &numbered(full), &noise(full, 40_000), NOW).unwrap();
+    assert_eq!(hit(&store, &key(full), NOW).unwrap(), noise(full, 40_000));
+    assert!(store.put_at_once(&key(4), &numbered(4), &noise(4, 200_000), NOW).is_none(), "it is large");
+}

@@ -131,7 +131,8 @@ impl Shelf {
         }
     }
 
-    /// Stores an entry with its body; says until when it is good. The filter has its say.
+    /// Stores an entry with its body, where this is called if that takes a moment only; says until when it is good. The filter has
+    /// its say.
     pub(crate) fn put(
         &self,
         key: &Key,

@@ -1,7 +1,8 @@
 //! Keeping entries: where they live, for how long, and how many processes share them.
 //!
 //! A [`Store`] only keeps and finds; what an entry is good for is decided in [`crate::cache`]. Every method is synchronous:
-//! reads and leases take microseconds and are called where they stand, writes are called from a thread that may wait.
+//! reads, leases and [`Store::put_at_once`] take microseconds and are called where they stand, other writes are called from a
+//! thread that may wait.
 
 mod buffer;
 mod frame;

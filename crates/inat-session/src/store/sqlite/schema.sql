@@ -1,6 +1,6 @@
 -- What a cache file holds. Metadata and bodies are apart, so that a 304 rewrites a few hundred bytes and never a body, and so
--- that looking for victims reads no bodies. Only the smallest stand beside their metadata, on the same page. Bodies stand in an ordinary rowid table: in an index b-tree SQLite copies whole
--- records to compare keys.
+-- that looking for victims reads no bodies. Only the smallest stand beside their metadata, on the same page. Other bodies stand
+-- in an ordinary rowid table: in an index b-tree SQLite copies whole records to compare keys.
 CREATE TABLE entry (
     -- The first 60 bits of the key, then 4 bits to tell variants apart: all variants of a key are one short range.
     slot     INTEGER PRIMARY KEY,

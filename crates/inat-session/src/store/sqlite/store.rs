@@ -16,6 +16,8 @@ use crate::store::{Listed, MemoryStore, Stats, Store, StoreError, Stored};
 
 /// Larger bodies take longer than a moment to pack and to write.
 const AT_ONCE: usize = 128 << 10;
+/// More than what goes with a body: metadata, and pages that are split.
+const AROUND: u64 = 64 << 10;
 
 impl SqliteStore {
     fn write<T>(
@@ -104,8 +106,13 @@ impl Store for SqliteStore {
         match &*state {
             State::Open(database) => {
                 let mut frame = Frame::pack(body, self.config.compress);
-                let put =
-                    |transaction: &Transaction<'_>| self.put_in_file(transaction, key, entry, body, &mut frame, now);
+                let put = |transaction: &Transaction<'_>| {
+                    // Making room may take many steps.
+                    if !self.has_room(transaction, frame.len() as u64 + AROUND)? {
+                        return Err(Fault::Locked);
+                    }
+                    self.put_in_file(transaction, key, entry, body, &mut frame, now)
+                };
                 database.write_at_once(put).map(Ok)
             }
             State::Memory(memory) => memory.put_at_once(key, entry, body, now),

@@ -110,7 +110,7 @@ impl SqliteStore {
     }
 
     /// Whether so many bytes may still be used under the bound. While the file is below it, nobody counts what is free in it.
-    fn has_room(&self, transaction: &Transaction<'_>, need: u64) -> Result<bool, Fault> {
+    pub(super) fn has_room(&self, transaction: &Transaction<'_>, need: u64) -> Result<bool, Fault> {
         let size = pragma(transaction, "PRAGMA page_size")?;
         let all = pragma(transaction, "PRAGMA page_count")?;
         let fits = |pages: u64| pages.saturating_mul(size).saturating_add(need) <= self.config.max_bytes;
