@@ -97,7 +97,7 @@ impl Limiter {
                 let taken = match select(place, std::pin::pin!(desk.turn.sleeps())).await {
                     Either::Left((taken, _)) => taken,
                     Either::Right(((), place)) => {
-                        self.expect(desk, until, desk.turn.before(number), on_wait).await?;
+                        self.announce(desk, until, desk.turn.before(number), on_wait).await?;
                         place.await
                     }
                 };
@@ -124,7 +124,7 @@ impl Limiter {
     }
 
     /// What those ahead will need at least is clear already, and so is a wait that would be too long.
-    async fn expect(
+    async fn announce(
         &self,
         desk: &Arc<Desk>,
         until: Option<Duration>,
