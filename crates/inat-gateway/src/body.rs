@@ -30,6 +30,8 @@ pub(crate) struct Body {
     room: Option<Room>,
     /// How much the client has to read until it takes no more than what is read ahead.
     begun: u64,
+    /// Why it broke off, until the connection is told.
+    broken: Option<io::Error>,
 }
 
 enum Content {
@@ -84,7 +86,11 @@ impl Body {
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { content: Content::Whole(bytes), sending: None, counted: None, room: None, begun: 0 }
+        Self::new(Content::Whole(bytes))
+    }
+
+    fn new(content: Content) -> Self {
+        Self { content, sending: None, counted: None, room: None, begun: 0, broken: None }
     }
 
     /// What upstream is still sending, of which it said that it is this long.
@@ -97,8 +103,7 @@ impl Body {
                 Err(error) => Some((Err(io::Error::other(error.to_string())), None)),
             }
         });
-        let content = Content::Arriving { pieces: Box::pin(pieces), left, last: None };
-        Self { content, sending: None, counted: None, room: None, begun: 0 }
+        Self::new(Content::Arriving { pieces: Box::pin(pieces), left, last: None })
     }
 
     /// Keeps this room taken until so much has been read, and a little of it until it is through.
@@ -111,6 +116,16 @@ impl Body {
     pub(crate) fn watched(mut self, sending: Sending, counted: Counted) -> Self {
         (self.sending, self.counted) = (Some(sending), Some(counted));
         self
+    }
+
+    /// Says that it broke off. hyper drops what it has not written yet when it hears so; it is told when all is out, for what
+    /// came is the client's.
+    fn poll_broken(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(sending) = &mut self.sending {
+            ready!(sending.poll_out(context));
+            sending.broke(!matches!(self.content, Content::Arriving { left: None, .. }));
+        }
+        Poll::Ready(self.broken.take().map(Err))
     }
 
     fn note(&mut self, bytes: Option<usize>) {
@@ -136,21 +151,24 @@ impl http_body::Body for Body {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
+        if this.broken.is_some() {
+            return this.poll_broken(context);
+        }
         let Poll::Ready(piece) = this.content.poll(context) else {
             this.note(None);
             return Poll::Pending;
         };
-        match &piece {
-            Some(Ok(bytes)) => this.note(Some(bytes.len())),
-            Some(Err(_)) => {
-                let has_length = !matches!(this.content, Content::Arriving { left: None, .. });
-                if let Some(sending) = &this.sending {
-                    sending.broke(has_length);
-                }
+        match piece.transpose() {
+            Ok(piece) => {
+                this.note(Some(piece.as_ref().map_or(0, Bytes::len)));
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
             }
-            None => this.note(Some(0)),
+            Err(why) => {
+                this.note(Some(0));
+                this.broken = Some(why);
+                this.poll_broken(context)
+            }
         }
-        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -162,6 +180,53 @@ impl http_body::Body for Body {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Arriving { left: Some(left), .. } => SizeHint::with_exact(*left),
             Content::Arriving { left: None, .. } => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use hyper::body::Incoming;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::pulse::Pulse;
+    use crate::wire::{Socket, Wire};
+
+    /// Everything is at hand before the connection writes the first byte, and more than the socket takes at once.
+    #[tokio::test]
+    async fn what_came_before_it_broke_off_is_sent() {
+        let pieces = || {
+            let all = (0..5).map(|_| Ok(Bytes::from(vec![b'x'; PIECE])));
+            stream::iter(all.chain([Err(io::Error::other("it broke off"))]))
+        };
+        for left in [None, Some(1 << 20)] {
+            let (mut client, server) = UnixStream::pair().unwrap();
+            let pulse = Pulse::new(8 << 10);
+            let service = service_fn(|request: Request<Incoming>| {
+                let (handling, _) = pulse.begin(false);
+                let mut body = Body::new(Content::Arriving { pieces: Box::pin(pieces()), left, last: None });
+                body.sending = Some(handling.send(request.version() < http::Version::HTTP_11));
+                async { Ok::<_, Infallible>(Response::new(body)) }
+            });
+            let wire = TokioIo::new(Wire::new(Socket::Unix(server), pulse.clone()));
+            let serve = async { http1::Builder::new().serve_connection(wire, service).await };
+            let read = async {
+                client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+                let mut came = Vec::new();
+                client.read_to_end(&mut came).await.unwrap();
+                came.split(|byte| *byte == b'x').count() - 1
+            };
+            let (served, came) = tokio::join!(serve, read);
+            assert!(served.unwrap_err().is_user(), "it does not end as if it were whole");
+            assert_eq!(came, 5 * PIECE);
         }
     }
 }

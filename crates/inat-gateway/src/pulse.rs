@@ -5,9 +5,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use crate::{Config, explain};
@@ -30,6 +32,9 @@ pub(crate) struct Pulse {
     due: AtomicU64,
     /// Whether the connection has bytes that the client has not taken.
     unsent: AtomicBool,
+    /// How often it has had none left, and who waits for that.
+    flushes: AtomicU64,
+    flushed: AtomicWaker,
     /// How many it has taken.
     taken: AtomicU64,
     /// How many it had taken when it last took enough to be worth mentioning, and when that was.
@@ -67,6 +72,8 @@ impl Pulse {
             listening: AtomicUsize::new(0),
             due: AtomicU64::new(0),
             unsent: AtomicBool::new(false),
+            flushes: AtomicU64::new(0),
+            flushed: AtomicWaker::new(),
             taken: AtomicU64::new(0),
             took: AtomicU64::new(0),
             took_at: AtomicU64::new(0),
@@ -160,6 +167,8 @@ impl Pulse {
 
     /// Everything written was taken.
     pub(crate) fn is_through(&self) {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        self.flushed.wake();
         if self.unsent.swap(false, Ordering::Relaxed) {
             self.rest();
         }
@@ -243,7 +252,7 @@ impl Handling {
     /// Its answer begins. `to_old` says that the client knows no chunks (HTTP/1.0).
     pub(crate) fn send(self, to_old: bool) -> Sending {
         self.0.sending.fetch_add(1, Ordering::AcqRel);
-        Sending { pulse: self.0.clone(), starved: false, to_old }
+        Sending { pulse: self.0.clone(), starved: false, flushes: None, to_old }
     }
 }
 
@@ -286,6 +295,8 @@ impl Drop for Listening {
 pub(crate) struct Sending {
     pulse: Arc<Pulse>,
     starved: bool,
+    /// How often the connection had nothing left, when it was first asked to send out all it has.
+    flushes: Option<u64>,
     to_old: bool,
 }
 
@@ -303,6 +314,17 @@ impl Sending {
                 self.pulse.starved.fetch_sub(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Ends when all that the connection was given has gone out. HTTP/2 knows only when that holds for every answer on it, which
+    /// may be never, so there nobody waits.
+    pub(crate) fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.pulse.framed.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        self.pulse.flushed.register(cx.waker());
+        let flushes = self.pulse.flushes.load(Ordering::Relaxed);
+        if *self.flushes.get_or_insert(flushes) == flushes { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// It broke off. Where its length is not known either, an old client takes the end of the connection for its end, and has
