@@ -162,6 +162,24 @@ async fn a_future_that_nobody_polls_holds_up_nobody() {
     }
 }
 
+/// Its slot is moved, not lost: with one an hour, another would be an hour off.
+#[tokio::test]
+async fn who_wakes_up_late_still_leaves() {
+    for (limiter, clock, _folder) in both(&Limits { per_hour: 1.0, ..Limits::unlimited() }) {
+        departures(&limiter, &clock, 1).await;
+        let url = url();
+        let mut waiting = Box::pin(limiter.acquire(&url, Patience::default(), &quiet));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        clock.advance(7200 * SECOND);
+        let permit = waiting.await.unwrap();
+        assert_eq!(permit.waited, 7200 * SECOND);
+        let next = limiter.forecast(&url).unwrap();
+        assert!(next > 3600 * SECOND, "it counts from when it left: {next:?}");
+        assert!(limiter.give_back(&url, permit).await.unwrap(), "also then it is the last one");
+        assert_eq!(limiter.forecast(&url).unwrap(), Duration::ZERO);
+    }
+}
+
 #[tokio::test]
 async fn an_unused_permit_can_be_given_back() {
     for (limiter, _clock, _folder) in both(&Limits { per_second: 1.0, burst: 1, ..Limits::unlimited() }) {

@@ -64,7 +64,7 @@ fn run(clock: &Clock, windows: &[Window], events: &[Event], open: impl Fn() -> B
                 let Some(index) = due.get(which % due.len().max(1)) else { continue };
                 let (process, slot, _) = waiting[*index];
                 match ledgers[process].confirm(&ask, &slot).unwrap() {
-                    Confirmed::Go => {
+                    Confirmed::Go { .. } => {
                         waiting.remove(*index);
                         sent.push(clock.monotonic());
                     }

@@ -91,7 +91,7 @@ pub(super) fn stands<T: Tape>(
         return Ok(Some(Confirmed::Early { wait: span(now, slot.at) }));
     }
     let grace = ask.windows.iter().map(|window| micros(window.grace())).min().unwrap_or(i64::MAX);
-    Ok((now <= slot.at.saturating_add(grace)).then_some(Confirmed::Go))
+    Ok((now <= slot.at.saturating_add(grace)).then_some(Confirmed::Go { at: slot.at }))
 }
 
 /// The slot's time has come.
@@ -108,7 +108,7 @@ pub(super) fn confirm<T: Tape>(tape: &mut T, ask: &Ask<'_>, slot: &Slot, now: i6
         return Ok(Confirmed::Gone);
     }
     tape.put(slot.seq, now)?;
-    Ok(Confirmed::Go)
+    Ok(Confirmed::Go { at: now })
 }
 
 /// Hands a slot back if it is still the last one.

@@ -49,6 +49,14 @@ impl Held {
         clock.monotonic().saturating_sub(self.before).saturating_sub(wait) > grace || clock.now() > self.due.plus(grace)
     }
 
+    /// Its slot is now at this instant of the ledger's, which lies between these two moments.
+    pub(super) fn is_moved(&mut self, at: i64, before: Duration, due: Timestamp) {
+        if let Some(slot) = &mut self.slot {
+            (slot.at, slot.wait) = (at, Duration::ZERO);
+        }
+        (self.before, self.due) = (before, due);
+    }
+
     /// Used, or no longer ours.
     pub(super) fn spent(mut self) -> Option<Slot> {
         self.slot.take()

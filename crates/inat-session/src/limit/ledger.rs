@@ -91,7 +91,10 @@ pub enum Reserved {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmed {
     /// The request may leave now.
-    Go,
+    Go {
+        /// When its slot is: later than it was, where it had to be moved.
+        at: i64,
+    },
     /// Its time has not come: the clock was corrected meanwhile.
     Early {
         /// How long it still is.

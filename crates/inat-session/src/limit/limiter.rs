@@ -64,9 +64,10 @@ impl Limiter {
             return self.unlimited(&desk, until, started, on_wait).await;
         }
         loop {
-            let held = self.line_up(&desk, until, on_wait).await?;
+            let mut held = self.line_up(&desk, until, on_wait).await?;
             // The caller may have been busy elsewhere when its slot came.
-            let stands = self.stands(&held, held.is_overdue(clock)).await?;
+            let overdue = held.is_overdue(clock);
+            let stands = self.stands(&mut held, overdue).await?;
             let Some(slot) = held.spent().filter(|_| stands) else { continue };
             let at = clock.now();
             return Ok(Permit {

@@ -107,7 +107,7 @@ impl Limiter {
             Stage::Reserved(front, held) => (front, Some(held)),
         };
         loop {
-            let held = match reserved.take() {
+            let mut held = match reserved.take() {
                 Some(held) => held,
                 None => self.reserve(desk, until).await?,
             };
@@ -116,7 +116,8 @@ impl Limiter {
                 on_wait(&Wait { until: held.due, why: reason(slot.why) });
                 self.0.clock.sleep_until(held.due).await;
             }
-            if self.stands(&held, !held.is_due() || held.is_overdue(&self.0.clock)).await? {
+            let doubt = !held.is_due() || held.is_overdue(&self.0.clock);
+            if self.stands(&mut held, doubt).await? {
                 return Ok(held);
             }
             held.spent();
@@ -162,15 +163,21 @@ impl Limiter {
     }
 
     /// Whether a slot still stands; the ledger is asked when that is in doubt. `false`: reserve another.
-    pub(super) async fn stands(&self, held: &Held, mut doubt: bool) -> Result<bool, LedgerError> {
+    pub(super) async fn stands(&self, held: &mut Held, mut doubt: bool) -> Result<bool, LedgerError> {
         let Some(slot) = held.slot else { return Ok(false) };
         while doubt {
+            let before = self.0.clock.monotonic();
             let confirmed = step(&held.desk, move |desk, at_once| {
                 let ask = Ask { at_once, ..Ask::new(&desk.name, &desk.windows) };
                 desk.ledger.confirm(&ask, &slot)
             });
             match confirmed.await? {
-                Confirmed::Go => doubt = false,
+                Confirmed::Go { at } => {
+                    if at != slot.at {
+                        held.is_moved(at, before, self.0.clock.now());
+                    }
+                    doubt = false;
+                }
                 Confirmed::Gone => return Ok(false),
                 Confirmed::Early { wait } => self.0.clock.sleep(wait).await,
             }
