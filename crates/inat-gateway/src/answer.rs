@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 use inat_session::{Clock, Origin, Timestamp};
 
 use crate::body::Body;
@@ -47,6 +48,7 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     }
     about.via.add(&mut headers, response.version());
     status::add(&mut headers, &response, Clock::system().now());
+    let reason = response.unusual_reason().cloned();
     let body = body(&mut headers, &mut response, about.method);
     let room = |bytes: u64| {
         let (answers, most) = about.answers;
@@ -70,6 +72,9 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
+    if let Some(reason) = reason.and_then(|reason| ReasonPhrase::try_from(reason).ok()) {
+        answer.extensions_mut().insert(reason);
+    }
     Ok(answer)
 }
 

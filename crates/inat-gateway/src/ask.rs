@@ -16,6 +16,7 @@ use inat_session::{Freshness, Lifetime, Origin, Prepared};
 
 use crate::answer::{self, About};
 use crate::body::Body;
+use crate::interim::{self, Waiting};
 use crate::metrics::Gauge;
 use crate::named::{self, Here};
 use crate::pulse::{Handling, Pulse};
@@ -93,6 +94,8 @@ async fn way(
 struct Question {
     prepared: Prepared,
     here: Here,
+    /// Has the client told what upstream says before it answers.
+    _waiting: Option<Waiting>,
     /// Whether the session takes it for a read, and HTTP does not.
     is_disguised: bool,
     /// Keeps the room of the body for as long as it may be sent.
@@ -118,6 +121,9 @@ impl Question {
         shared.metrics.received.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
         let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);
         let identity = identity::of(&parts.headers, target.query());
+        let is_told = upstream.kind == Kind::Origin && interim::is_understood(parts.version, &parts.headers);
+        let asked = || (parts.method.clone(), uri.clone(), identity);
+        let waiting = is_told.then(|| shared.interim.wait(asked(), &pulse.words));
 
         let is_disguised = upstream.kind == Kind::Origin && named::is_disguised(&parts.method, &parts.headers);
 
@@ -141,7 +147,7 @@ impl Question {
         if bypassed || is_disguised {
             prepared.options.lifetime = Some(Lifetime::DoNotCache);
         }
-        Ok(Self { prepared, here, is_disguised, _received: received })
+        Ok(Self { prepared, here, _waiting: waiting, is_disguised, _received: received })
     }
 
     async fn ask(mut self, shared: &Arc<Shared>) -> Answered {

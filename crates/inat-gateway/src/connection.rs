@@ -65,6 +65,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
                 tracing::debug!("a client has left");
                 return;
             }
+            // It writes them itself, when it is polled next.
+            () = pulse.words.are_there() => {}
             can = pulse.has_to_leave() => {
                 if can {
                     return;

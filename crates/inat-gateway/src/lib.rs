@@ -26,7 +26,7 @@
 //! | receive | reads the body, within bounds | `receive` |
 //! | ask | hands it to the session as it is | `ask`, `hop`, `identity` |
 //! | send | puts it on the wire byte for byte | `transport/` |
-//! | answer | the session's answer, or a refusal in the API's shape | `answer`, `refusal`, `status` |
+//! | answer | the session's answer, or a refusal in the API's shape; what upstream says before it | `answer`, `refusal`, `status`, `interim` |
 
 mod admin;
 mod answer;
@@ -39,6 +39,7 @@ mod explain;
 mod gate;
 mod hop;
 mod identity;
+mod interim;
 mod listen;
 mod metrics;
 mod named;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
+use crate::interim::Words;
 use crate::{Config, explain};
 
 /// One connection's numbers.
@@ -47,6 +48,8 @@ pub(crate) struct Pulse {
     /// What came since the last request, as far as it may be a header section.
     heard: Mutex<Vec<u8>>,
     max_head: usize,
+    /// What is to be said before the next answer.
+    pub(crate) words: Arc<Words>,
     /// HTTP/2 has no header sections to look at.
     framed: AtomicBool,
     /// An answer broke off, and only a reset can tell the client so.
@@ -81,6 +84,7 @@ impl Pulse {
             head_since: AtomicU64::new(0),
             heard: Mutex::default(),
             max_head,
+            words: Arc::default(),
             framed: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             leave: Notify::new(),
@@ -154,6 +158,11 @@ impl Pulse {
         if !self.unsent.swap(true, Ordering::Relaxed) {
             self.took_at.store(self.now(), Ordering::Relaxed);
         }
+    }
+
+    /// Whether all it was given has gone out.
+    pub(crate) fn is_clear(&self) -> bool {
+        !self.unsent.load(Ordering::Relaxed)
     }
 
     /// The client took this much.
@@ -251,6 +260,10 @@ pub(crate) struct Handling(Arc<Pulse>);
 impl Handling {
     /// Its answer begins. `to_old` says that the client knows no chunks (HTTP/1.0).
     pub(crate) fn send(self, to_old: bool) -> Sending {
+        if !self.0.is_clear() {
+            // The answer will go out in one with what is still before it, and nothing fits in between.
+            self.0.words.take();
+        }
         self.0.sending.fetch_add(1, Ordering::AcqRel);
         Sending { pulse: self.0.clone(), starved: false, flushes: None, to_old }
     }

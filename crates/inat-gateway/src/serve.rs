@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::gate::Gate;
 use crate::hop::Via;
+use crate::interim::Interim;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
 use crate::pulse::Pulse;
@@ -43,7 +44,8 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
     }
     config.listen = doors;
     let metrics = Arc::new(Metrics::default());
-    let session = builder.plain().transport(Raw::new(&config, metrics.clone())?).build()?;
+    let interim = Arc::new(Interim::default());
+    let session = builder.plain().transport(Raw::new(&config, metrics.clone(), interim.clone())?).build()?;
     let (stage, seen) = watch::channel(Stage::Open);
     let headers_only = session.cache().is_headers_only();
     let shared = Shared {
@@ -54,6 +56,7 @@ pub async fn serve(mut config: Config, builder: SessionBuilder) -> Result<Gatewa
         answers: Purse::default(),
         stage: seen,
         metrics,
+        interim,
         headers_only,
         session,
         config,

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::Config;
 use crate::gate::Gate;
 use crate::hop::Via;
+use crate::interim::Interim;
 use crate::metrics::Metrics;
 use crate::receive::Purse;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) via: Via,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) interim: Arc<Interim>,
     pub(crate) purse: Purse,
     /// What answers take until their clients have read them.
     pub(crate) answers: Purse,

@@ -46,6 +46,8 @@ pub(crate) struct Wire {
     pulse: Arc<Pulse>,
     /// What is written in place of what was to be written, as far as it is not.
     instead: Bytes,
+    /// What is written between two answers, as far as it is not.
+    between: Bytes,
 }
 
 macro_rules! each {
@@ -60,7 +62,7 @@ macro_rules! each {
 
 impl Wire {
     pub(crate) fn new(socket: Socket, pulse: Arc<Pulse>) -> Self {
-        Self { socket, pulse, instead: Bytes::new() }
+        Self { socket, pulse, instead: Bytes::new(), between: Bytes::new() }
     }
 
     /// Whether something is to be written in place of this.
@@ -77,14 +79,34 @@ impl Wire {
     fn poll_explain(mut self: Pin<&mut Self>, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
         while !self.instead.is_empty() {
             let text = self.instead.clone();
-            let this = self.as_mut();
-            let written = ready!(each!(this, stream => Pin::new(stream).poll_write(cx, &text)))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
+            let written = ready!(self.as_mut().poll_some(cx, &text))?;
             let _ = self.instead.split_to(written);
         }
         Poll::Ready(Ok(length))
+    }
+
+    /// Writes what is to be said before the next answer, if all before it is out. What was begun is ended first in any case.
+    fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.between.is_empty() && self.pulse.is_clear() {
+            self.between = self.pulse.words.take();
+        }
+        if self.between.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.pulse.writes();
+        while !self.between.is_empty() {
+            let text = self.between.clone();
+            let written = ready!(self.as_mut().poll_some(cx, &text))?;
+            let _ = self.between.split_to(written);
+            self.pulse.takes(written);
+        }
+        self.pulse.is_through();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_some(self: Pin<&mut Self>, cx: &mut Context<'_>, text: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(each!(self, stream => Pin::new(stream).poll_write(cx, text)))?;
+        Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
     }
 }
 
@@ -116,6 +138,7 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.as_mut().poll_between(cx))?;
         self.pulse.writes();
         if self.explains(buf) {
             return self.poll_explain(cx, buf.len());
@@ -129,6 +152,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.as_mut().poll_between(cx))?;
         self.pulse.writes();
         if let [buf] = bufs
             && self.explains(buf)
@@ -144,8 +168,11 @@ impl AsyncWrite for Wire {
     }
 
     /// Called when everything was written.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.pulse.is_through();
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.between.is_empty() {
+            self.pulse.is_through();
+        }
+        ready!(self.as_mut().poll_between(cx))?;
         each!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 

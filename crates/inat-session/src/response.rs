@@ -41,7 +41,7 @@ use crate::{Error, Kind, Timestamp};
 #[derive(Clone)]
 pub struct Response {
     pub(crate) status: StatusCode,
-    pub(crate) reason: Option<&'static str>,
+    pub(crate) reason: Option<Bytes>,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
@@ -91,9 +91,15 @@ impl Response {
         self.status
     }
 
-    /// Its status in words: `OK`, or `DRY_RUN` for the answer of a dry run.
+    /// Its status in words: what the server wrote there, the usual ones for a stored answer, `DRY_RUN` for that of a dry run.
     pub fn reason(&self) -> &str {
-        self.reason.or_else(|| self.status.canonical_reason()).unwrap_or_default()
+        let unusual = self.reason.as_ref().and_then(|words| std::str::from_utf8(words).ok());
+        unusual.or_else(|| self.status.canonical_reason()).unwrap_or_default()
+    }
+
+    /// The same as the bytes that came; `None` where they are the usual ones.
+    pub fn unusual_reason(&self) -> Option<&Bytes> {
+        self.reason.as_ref()
     }
 
     /// The version of HTTP it came in.

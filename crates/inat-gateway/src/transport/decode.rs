@@ -33,15 +33,22 @@ fn is_gzip(headers: &HeaderMap) -> bool {
         && coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip"))
 }
 
+/// How much is unpacked at once. A thousand times as much may come of it, and no more is held.
+const STEP: usize = 4 << 10;
+
 fn unpacked(packed: Chunks) -> Chunks {
-    let state = State { packed, decoder: MultiGzDecoder::new(Vec::new()), began: false };
+    let state = State { packed, came: Bytes::new(), decoder: MultiGzDecoder::new(Vec::new()), began: false };
     Box::pin(stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         loop {
-            let step = match state.packed.next().await {
-                Some(Ok(bytes)) => {
+            let came = if state.came.is_empty() { state.packed.next().await } else { Some(Ok(state.came)) };
+            state.came = Bytes::new();
+            let step = match came {
+                Some(Ok(mut bytes)) => {
                     state.began = true;
-                    state.decoder.write_all(&bytes)
+                    let now = bytes.split_to(bytes.len().min(STEP));
+                    state.came = bytes;
+                    state.decoder.write_all(&now)
                 }
                 // The answer to HEAD: nothing is no broken gzip.
                 None if !state.began => return None,
@@ -67,6 +74,8 @@ fn unpacked(packed: Chunks) -> Chunks {
 
 struct State {
     packed: Chunks,
+    /// What came and is not unpacked yet.
+    came: Bytes,
     decoder: MultiGzDecoder<Vec<u8>>,
     began: bool,
 }
@@ -87,15 +96,19 @@ mod tests {
     }
 
     fn unpack_in_pieces(bytes: &[u8], size: usize) -> Result<Vec<u8>, Fault> {
+        Ok(pieces_of(bytes, size)?.concat())
+    }
+
+    fn pieces_of(bytes: &[u8], size: usize) -> Result<Vec<Bytes>, Fault> {
         let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut whole = Vec::new();
+            let mut all = Vec::new();
             let mut stream = unpacked(Box::pin(stream::iter(pieces)));
             while let Some(piece) = stream.next().await {
-                whole.extend_from_slice(&piece?);
+                all.push(piece?);
             }
-            Ok(whole)
+            Ok(all)
         })
     }
 
@@ -107,6 +120,14 @@ mod tests {
             assert_eq!(unpack_in_pieces(&gzip, size).unwrap(), text);
         }
         assert_eq!(unpack_in_pieces(&[], 1).unwrap(), b"");
+    }
+
+    #[test]
+    fn no_piece_is_out_of_all_proportion() {
+        let gzip = packed(&vec![0; 64 << 20]);
+        let pieces = pieces_of(&gzip, gzip.len()).unwrap();
+        assert_eq!(pieces.iter().map(Bytes::len).sum::<usize>(), 64 << 20);
+        assert!(pieces.iter().all(|piece| piece.len() <= 1100 * STEP));
     }
 
     #[test]

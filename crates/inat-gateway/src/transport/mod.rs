@@ -22,11 +22,13 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming as Arriving;
+use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use inat_session::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 
+use crate::interim::Interim;
 use crate::metrics::Metrics;
 use crate::upstream::Kind;
 use crate::{Config, Error};
@@ -52,10 +54,11 @@ pub(crate) struct Raw {
     unpacked: HashSet<String>,
     gathering: Gathering,
     metrics: Arc<Metrics>,
+    interim: Arc<Interim>,
 }
 
 impl Raw {
-    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>, interim: Arc<Interim>) -> Result<Self, Error> {
         let upstreams = &config.upstreams;
         let connector = dial::connector(upstreams).map_err(|error| Error::config(format!("no TLS: {error}")))?;
         let mut builder = Client::builder(TokioExecutor::new());
@@ -72,7 +75,7 @@ impl Raw {
         let apis = upstreams.iter().filter(|upstream| upstream.kind == Kind::Api);
         let unpacked = apis.map(|upstream| upstream.authority().to_ascii_lowercase()).collect();
         let gathering = Gathering::new(config.max_answers / 2);
-        Ok(Self { client, anew, unpacked, gathering, metrics })
+        Ok(Self { client, anew, unpacked, gathering, metrics, interim })
     }
 
     fn unpacks(&self, request: &Request<Bytes>) -> bool {
@@ -89,6 +92,9 @@ impl Raw {
         if unpacks && !request.headers().contains_key(ACCEPT_ENCODING) && !request.headers().contains_key(RANGE) {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
+        if !unpacks {
+            self.interim.listen(&mut request);
+        }
         let again = may_go_again(&request).then(|| copy(&request));
         let response = match (self.once(&self.client, request, timeouts).await, again) {
             (Ok(response), _) => response,
@@ -98,9 +104,10 @@ impl Raw {
             (Err(failure), _) => return Err(failure.fault),
         };
         let (mut parts, body) = response.into_parts();
+        let reason = parts.extensions.remove::<ReasonPhrase>();
         settle_framing(&mut parts.headers)?;
         let mut incoming = Incoming::new(parts.status, parts.headers, Bytes::new());
-        incoming.version = parts.version;
+        (incoming.version, incoming.reason) = (parts.version, reason.map(Bytes::from));
         let length = body.size_hint().exact();
         incoming.body = self.watched(body, timeouts);
         let is_changed = unpacks && decode::unpack(&mut incoming);
@@ -255,6 +262,7 @@ fn copy(request: &Request<Bytes>) -> Request<Bytes> {
     request.method().clone_into(copy.method_mut());
     request.uri().clone_into(copy.uri_mut());
     request.headers().clone_into(copy.headers_mut());
+    request.extensions().clone_into(copy.extensions_mut());
     copy
 }
 

@@ -15,6 +15,7 @@ mod drained;
 mod faithful;
 mod guarded;
 mod identities;
+mod interim;
 #[cfg(unix)]
 mod processes;
 mod slow;

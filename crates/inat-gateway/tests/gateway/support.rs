@@ -58,6 +58,14 @@ pub struct Origin {
 
 impl Origin {
     pub fn start(say: impl Fn(&Seen) -> Say + Send + Sync + 'static) -> Self {
+        Self::by_hand(move |seen, stream| {
+            let Say(bytes, keep) = say(seen);
+            stream.write_all(&bytes).is_ok() && keep
+        })
+    }
+
+    /// One that says what it says when it likes, and says whether it goes on listening.
+    pub fn by_hand(say: impl Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = Self { addr: listener.local_addr().unwrap(), log: Arc::default() };
         let (log, say) = (origin.log.clone(), Arc::new(say));
@@ -71,8 +79,7 @@ impl Origin {
                     while let Some(mut seen) = read_request(&mut reader) {
                         seen.connection = number;
                         log.lock().unwrap().push(seen.clone());
-                        let Say(bytes, keep) = say(&seen);
-                        if stream.write_all(&bytes).is_err() || !keep {
+                        if !say(&seen, &mut stream) {
                             return;
                         }
                     }
@@ -241,6 +248,8 @@ impl Drop for Running {
 /// An answer as the client saw it.
 #[derive(Debug)]
 pub struct Answer {
+    /// What was said before it.
+    pub interim: Vec<String>,
     pub status: u16,
     pub head: Vec<u8>,
     pub body: Vec<u8>,
@@ -255,14 +264,16 @@ impl Answer {
 
     pub fn read_to(method: &str, stream: &mut impl Read) -> Option<Self> {
         let mut reader = OneByOne(stream);
+        let mut interim = Vec::new();
         loop {
             let head = reader.head()?;
             let text = String::from_utf8_lossy(&head).into_owned();
             let status: u16 = text.split(' ').nth(1)?.parse().unwrap();
             if (100..200).contains(&status) && status != 101 {
+                interim.push(text);
                 continue;
             }
-            let mut answer = Self { status, head, body: Vec::new(), whole: true };
+            let mut answer = Self { interim, status, head, body: Vec::new(), whole: true };
             if method == "HEAD" || matches!(status, 204 | 304) {
                 return Some(answer);
             }

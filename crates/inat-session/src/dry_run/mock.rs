@@ -54,7 +54,7 @@ impl MockResponse {
     pub fn answer(self, prepared: &Prepared, plan: Plan, now: Timestamp) -> Response {
         Response {
             status: self.status,
-            reason: Some("DRY_RUN"),
+            reason: Some(Bytes::from_static(b"DRY_RUN")),
             version: Version::HTTP_11,
             headers: self.headers,
             content: Content::Whole(Bytes::from(self.body.to_string())),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 
 use super::settle::NO_BODY;
@@ -79,7 +80,7 @@ pub(super) fn refuse(core: &Core, prepared: &Prepared, reason: MissReason) -> Re
     }
     Ok(Response {
         status: StatusCode::GATEWAY_TIMEOUT,
-        reason: Some("Not Cached"),
+        reason: Some(Bytes::from_static(b"Not Cached")),
         version: Version::HTTP_11,
         headers: HeaderMap::new(),
         content: Content::Whole(NO_BODY),

@@ -26,6 +26,7 @@ pub(super) enum Reply {
 pub(super) struct Arrived {
     pub(super) status: StatusCode,
     pub(super) version: http::Version,
+    pub(super) reason: Option<Bytes>,
     pub(super) headers: HeaderMap,
     pub(super) content: ArrivedBody,
     /// The fields it was asked with.

@@ -61,7 +61,7 @@ impl Trip {
             Err(fault) => return Ok(Reply::Failed(fault)),
         };
         let response_time = self.now();
-        let (status, version) = (incoming.status, incoming.version);
+        let (status, version, reason) = (incoming.status, incoming.version, incoming.reason.take());
         self.listener().tell(Stage::Transport, || {
             format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
         });
@@ -81,7 +81,8 @@ impl Trip {
             Body::Cut(fault) => return Ok(Reply::Failed(fault)),
         };
         let headers = incoming.headers;
-        let arrived = Arrived { status, version, headers, content, sent, request_time, response_time, sound: true };
+        let arrived =
+            Arrived { status, version, reason, headers, content, sent, request_time, response_time, sound: true };
         Ok(Reply::Answered(Box::new(arrived)))
     }
 

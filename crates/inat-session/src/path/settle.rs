@@ -154,7 +154,7 @@ pub(super) fn handed_on(trip: &Trip, prepared: &Prepared, arrived: Box<Arrived>,
     };
     Response {
         status: arrived.status,
-        reason: None,
+        reason: arrived.reason,
         version: arrived.version,
         headers: arrived.headers,
         content,

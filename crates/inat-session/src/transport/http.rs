@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use hyper::ext::ReasonPhrase;
 use url::Url;
 
 use super::progress::{NoticeConnecting, Progress};
@@ -83,6 +84,7 @@ impl HttpTransport {
         Ok(Incoming {
             status: response.status(),
             version: response.version(),
+            reason: response.extensions_mut().remove::<ReasonPhrase>().map(Bytes::from),
             headers: std::mem::take(response.headers_mut()),
             body: self.watch_reading(response.bytes_stream(), timeouts),
         })

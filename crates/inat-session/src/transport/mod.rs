@@ -45,6 +45,8 @@ pub struct Incoming {
     pub status: StatusCode,
     /// HTTP version.
     pub version: ::http::Version,
+    /// The words after the status, where they are not the usual ones (RFC 9112 §4).
+    pub reason: Option<Bytes>,
     /// Fields, with those of the connection.
     pub headers: HeaderMap,
     /// The body. It ends with an error when it is cut short.
@@ -74,6 +76,7 @@ impl Incoming {
         Self {
             status,
             version: ::http::Version::HTTP_11,
+            reason: None,
             headers,
             body: Box::pin(futures_util::stream::once(std::future::ready(Ok(body)))),
         }

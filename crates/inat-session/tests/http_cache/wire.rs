@@ -69,6 +69,21 @@ fn what_comes_whole_is_stored_and_what_does_not_is_not() {
     }
 }
 
+/// RFC 9112 §4: they mean nothing, but people read them.
+#[test]
+fn the_words_after_the_status() {
+    for (words, usual) in [("OK", true), ("All Is Well", false), ("", false)] {
+        let answer = format!(
+            "HTTP/1.1 200 {words}\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\nConnection: close\r\n\r\none"
+        );
+        let (url, _seen) = origin(vec![answer.into_bytes()]);
+        let session = session();
+        let answer = get(&session, &url).unwrap();
+        assert_eq!((answer.reason(), answer.unusual_reason().is_none()), (words, usual));
+        assert_eq!(get(&session, &url).unwrap().reason(), "OK", "they are not stored");
+    }
+}
+
 /// RFC 9110 §15.2: interim answers are not the answer.
 #[test]
 fn interim_answers_are_not_stored() {
