@@ -122,8 +122,6 @@ impl Question {
         let max_delay = patience(&parts.headers).unwrap_or(shared.config.max_wait);
         let identity = identity::of(&parts.headers, target.query());
         let is_told = upstream.kind == Kind::Origin && interim::is_understood(parts.version, &parts.headers);
-        let asked = || (parts.method.clone(), uri.clone(), identity);
-        let waiting = is_told.then(|| shared.interim.wait(asked(), &pulse.words));
 
         let is_disguised = upstream.kind == Kind::Origin && named::is_disguised(&parts.method, &parts.headers);
 
@@ -139,6 +137,7 @@ impl Question {
 
         let mut outgoing = Request::new(received.bytes.clone());
         (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) = (parts.method, uri, headers);
+        let waiting = is_told.then(|| shared.interim.wait(&outgoing, &pulse.words));
         let mut prepared = Prepared::raw(outgoing, identity).map_err(|error| Refusal::of(&error))?;
         prepared.options.dry_run = Some(false);
         prepared.options.raise_for_status = false;

@@ -5,29 +5,38 @@
 //! [`Wire`](crate::wire::Wire) knows how to do: hyper, as a server, sends none.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, USER_AGENT};
-use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
-use inat_session::cache::Identity;
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT,
+};
+use http::{HeaderMap, Request, StatusCode, Version};
 use tokio::sync::Notify;
 
-use crate::{hop, identity};
+use crate::hop;
 
 /// What one connection keeps for its client. A server that has more to say before it answers is not heard.
 const MOST: usize = 32 << 10;
 
-/// Clients that take whatever comes first for the answer (all that are built on Python's own `http.client`). RFC 8297 §3 lets
-/// these be spared.
-const CONFUSED: [&[u8]; 2] = [b"python-requests/", b"python-urllib"];
+/// Clients that are known to understand interim answers, by what they call themselves. All that are built on Python's own
+/// `http.client` take whatever comes first for the answer, and may call themselves anything; RFC 8297 §3 lets such be spared.
+const KNOWING: [&str; 9] =
+    ["bun/", "curl/", "deno/", "go-http-client/", "hyper/", "libcurl", "mozilla/", "node", "undici"];
 
-/// What tells requests apart that may be answered differently.
-type Asked = (Method, Uri, Identity);
+/// Fields that the session adds or takes away, so that they tell nobody apart here.
+const SETTLED: [HeaderName; 5] = [ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE];
+
+/// What tells requests apart: a hash of everything that is sent.
+type Asked = u64;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
-pub(crate) struct Interim(Mutex<HashMap<Asked, Vec<Arc<Words>>>>);
+pub(crate) struct Interim {
+    waiting: Mutex<HashMap<Asked, Vec<Arc<Words>>>>,
+    hasher: RandomState,
+}
 
 /// Somebody waits, for as long as this lives.
 pub(crate) struct Waiting {
@@ -38,16 +47,15 @@ pub(crate) struct Waiting {
 
 impl Interim {
     /// Notes that what upstream says to this request is to be told.
-    pub(crate) fn wait(self: &Arc<Self>, asked: Asked, words: &Arc<Words>) -> Waiting {
-        self.lock().entry(asked.clone()).or_default().push(words.clone());
+    pub(crate) fn wait(self: &Arc<Self>, request: &Request<Bytes>, words: &Arc<Words>) -> Waiting {
+        let asked = self.hash(request);
+        self.lock().entry(asked).or_default().push(words.clone());
         Waiting { all: self.clone(), asked, words: words.clone() }
     }
 
     /// Has those told what upstream says to this request who wait for its answer when it is said.
-    pub(crate) fn listen<B>(self: &Arc<Self>, request: &mut Request<B>) {
-        let identity = identity::of(request.headers(), request.uri().query());
-        let asked = (request.method().clone(), request.uri().clone(), identity);
-        let all = self.clone();
+    pub(crate) fn listen(self: &Arc<Self>, request: &mut Request<Bytes>) {
+        let (all, asked) = (self.clone(), self.hash(request));
         hyper::ext::on_informational(request, move |said| {
             if let Some(text) = text(said.status(), said.headers())
                 && let Some(waiting) = all.lock().get(&asked)
@@ -59,8 +67,17 @@ impl Interim {
         });
     }
 
+    fn hash(&self, request: &Request<Bytes>) -> Asked {
+        let mut hasher = self.hasher.build_hasher();
+        (request.method(), request.uri(), request.body()).hash(&mut hasher);
+        for (name, value) in request.headers().iter().filter(|(name, _)| !SETTLED.contains(name)) {
+            (name, value).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Vec<Arc<Words>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,11 +95,11 @@ impl Drop for Waiting {
     }
 }
 
-/// Whether a client can be told: HTTP/1.0 has no interim answers (RFC 9110 §15.2), hyper sends none over HTTP/2, and some
-/// clients do not know them.
+/// Whether a client can be told: HTTP/1.0 has no interim answers (RFC 9110 §15.2), none are sent over HTTP/2, and some clients do
+/// not know them.
 pub(crate) fn is_understood(version: Version, headers: &HeaderMap) -> bool {
-    let agent = headers.get(USER_AGENT).map(|agent| agent.as_bytes().to_ascii_lowercase()).unwrap_or_default();
-    version == Version::HTTP_11 && !CONFUSED.iter().any(|confused| agent.starts_with(confused))
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    version == Version::HTTP_11 && KNOWING.iter().any(|knowing| agent.contains(knowing))
 }
 
 /// An interim answer as it is written. 100 is between neighbours, as `Expect` is, and 101 is none.
@@ -160,22 +177,47 @@ mod tests {
     #[test]
     fn who_is_told() {
         let with = |agent: &'static str| HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(agent))]);
-        assert!(is_understood(Version::HTTP_11, &HeaderMap::new()));
-        assert!(is_understood(Version::HTTP_11, &with("curl/8.0")));
-        assert!(!is_understood(Version::HTTP_10, &HeaderMap::new()));
-        assert!(!is_understood(Version::HTTP_2, &HeaderMap::new()));
-        assert!(!is_understood(Version::HTTP_11, &with("python-requests/2.32 pyinaturalist/0.20")));
-        assert!(!is_understood(Version::HTTP_11, &with("Python-urllib/3.11")));
+        for agent in ["curl/8.0", "node", "undici", "httr2/1.0.0 r-curl/5.2.0 libcurl/8.5.0", "Mozilla/5.0 (X11)"] {
+            assert!(is_understood(Version::HTTP_11, &with(agent)), "{agent}");
+            assert!(!is_understood(Version::HTTP_10, &with(agent)) && !is_understood(Version::HTTP_2, &with(agent)));
+        }
+        for agent in ["python-requests/2.32 pyinaturalist/0.20", "Python-urllib/3.11", "my script (me@example.org)", ""]
+        {
+            assert!(!is_understood(Version::HTTP_11, &with(agent)), "{agent}");
+        }
+        assert!(!is_understood(Version::HTTP_11, &HeaderMap::new()));
+    }
+
+    #[test]
+    fn what_tells_requests_apart() {
+        let all = Interim::default();
+        let hash = |method: &str, url: &str, field: (&str, &str), body: &'static str| {
+            let request = Request::builder().method(method).uri(url).header("a", "1").header(field.0, field.1);
+            all.hash(&request.body(Bytes::from(body)).unwrap())
+        };
+        let plain = hash("GET", "http://h/a", ("b", "2"), "");
+        assert_eq!(plain, hash("GET", "http://h/a", ("b", "2"), ""));
+        for other in [
+            hash("PUT", "http://h/a", ("b", "2"), ""),
+            hash("GET", "http://h/b", ("b", "2"), ""),
+            hash("GET", "http://h/a", ("b", "3"), ""),
+            hash("GET", "http://h/a", ("authorization", "me"), ""),
+            hash("GET", "http://h/a", ("b", "2"), "x"),
+        ] {
+            assert_ne!(plain, other);
+        }
+        let conditional = hash("GET", "http://h/a", ("if-none-match", "x"), "");
+        assert_eq!(conditional, hash("GET", "http://h/a", ("if-none-match", "y"), ""), "the session may add one");
     }
 
     #[test]
     fn nobody_is_left_on_the_list_and_nobody_hears_too_much() {
         let (all, words) = (Arc::new(Interim::default()), Arc::new(Words::default()));
-        let asked = || (Method::GET, Uri::from_static("http://h/a"), Identity::Anonymous);
-        let (one, other) = (all.wait(asked(), &words), all.wait(asked(), &Arc::default()));
-        assert_eq!(all.lock().get(&asked()).map(Vec::len), Some(2));
+        let asked = Request::get("http://h/a").header("x", "1").body(Bytes::new()).unwrap();
+        let (one, other) = (all.wait(&asked, &words), all.wait(&asked, &Arc::default()));
+        assert_eq!(all.lock().get(&all.hash(&asked)).map(Vec::len), Some(2));
         drop(one);
-        assert!(!Arc::ptr_eq(&all.lock()[&asked()][0], &words));
+        assert!(!Arc::ptr_eq(&all.lock()[&all.hash(&asked)][0], &words));
         drop(other);
         assert!(all.lock().is_empty());
         for _ in 0..MOST {

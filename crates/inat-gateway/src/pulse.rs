@@ -174,10 +174,15 @@ impl Pulse {
         }
     }
 
-    /// Everything written was taken.
-    pub(crate) fn is_through(&self) {
+    /// hyper has nothing left to write.
+    pub(crate) fn flushes(&self) {
         self.flushes.fetch_add(1, Ordering::Relaxed);
         self.flushed.wake();
+        self.is_through();
+    }
+
+    /// Everything written was taken.
+    pub(crate) fn is_through(&self) {
         if self.unsent.swap(false, Ordering::Relaxed) {
             self.rest();
         }

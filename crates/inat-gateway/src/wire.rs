@@ -170,7 +170,7 @@ impl AsyncWrite for Wire {
     /// Called when everything was written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.between.is_empty() {
-            self.pulse.is_through();
+            self.pulse.flushes();
         }
         ready!(self.as_mut().poll_between(cx))?;
         each!(self, stream => Pin::new(stream).poll_flush(cx))

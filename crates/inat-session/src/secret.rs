@@ -59,7 +59,7 @@ impl fmt::Display for Token {
 }
 
 /// Names whose values are secrets, compared without regard to case and to `-` or `_`.
-const SECRET_NAMES: [&str; 16] = [
+const SECRET_NAMES: [&str; 17] = [
     "accesstoken",
     "apikey",
     "apitoken",
@@ -70,6 +70,7 @@ const SECRET_NAMES: [&str; 16] = [
     "codeverifier",
     "idtoken",
     "jwt",
+    "key",
     "password",
     "passwd",
     "refreshtoken",

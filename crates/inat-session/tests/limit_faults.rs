@@ -3,11 +3,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use inat_session::Clock;
-use inat_session::limit::{Ask, Confirmed, Ledger, LedgerError, Limits, Reserved, Slot, SqliteLedger, Window};
+use inat_session::limit::{
+    Ask, Confirmed, Ledger, LedgerError, Limiter, Limits, Patience, Refusal, Reserved, Slot, SqliteLedger, Wait, Window,
+};
 use rusqlite::Connection;
+use url::Url;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -49,6 +53,29 @@ fn locked_by_another_program() {
     assert!(ledger.account(&Ask::new("b", &windows())).is_ok());
     other.execute_batch("ROLLBACK").unwrap();
     reserve(&ledger);
+}
+
+/// Each of them may wait that long, but not one after the other.
+#[tokio::test]
+async fn a_queue_at_a_locked_budget_waits_once() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let ledger = Arc::new(SqliteLedger::at(&file, clock.clone()));
+    let limiter = Limiter::new(Limits { per_hour: 100.0, ..Limits::unlimited() }, ledger, clock.clone());
+    let url = Url::parse("https://api.inaturalist.org/v1/taxa").unwrap();
+    let quiet = |_: &Wait| {};
+    let acquire = || limiter.acquire(&url, Patience::default(), &quiet);
+    acquire().await.unwrap();
+    let other = Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let before = clock.monotonic();
+    for permit in futures_util::future::join_all((0..20).map(|_| acquire())).await {
+        assert!(matches!(permit, Err(Refusal::Ledger(LedgerError::Locked { .. }))), "{permit:?}");
+    }
+    let waited = clock.monotonic().saturating_sub(before);
+    assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(11), "{waited:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    acquire().await.unwrap();
 }
 
 #[test]

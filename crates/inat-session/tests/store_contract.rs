@@ -464,6 +464,9 @@ fn what_was_asked_for_before_another_process_wrote_is_not_kept() {
     assert_eq!(theirs.invalidate(&written).unwrap(), 1);
     assert!(matches!(put(1, NOW), Err(StoreError::Outdated)));
     assert!(matches!(put(3, NOW), Err(StoreError::Outdated)));
+    // What waited for the lock meanwhile took its time before the write.
+    let waited = ours.put(&key(3), &asked_at(3, NOW), &"body".into(), NOW);
+    assert!(matches!(waited, Err(StoreError::Outdated)));
     assert!(ours.put_at_once(&key(1), &asked_at(1, NOW), &"body".into(), clock.now()).is_none());
     assert!(hit(&ours, &key(1), NOW).is_none());
     put(2, NOW).unwrap();

@@ -45,7 +45,7 @@ fn unpacked(packed: Chunks) -> Chunks {
             state.came = Bytes::new();
             let step = match came {
                 Some(Ok(mut bytes)) => {
-                    state.began = true;
+                    state.began |= !bytes.is_empty();
                     let now = bytes.split_to(bytes.len().min(STEP));
                     state.came = bytes;
                     state.decoder.write_all(&now)

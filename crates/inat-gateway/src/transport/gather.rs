@@ -18,14 +18,22 @@ const PIECE: u64 = 64 << 10;
 /// Room for answers that are being read.
 #[derive(Debug)]
 pub(super) struct Gathering {
-    room: Arc<Semaphore>,
+    room: Room,
     pieces: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Room {
+    free: Arc<Semaphore>,
+    /// One body of unknown length may grow without finding room, else all could hold some and wait for more.
+    beyond: Arc<Semaphore>,
 }
 
 impl Gathering {
     pub(super) fn new(bytes: u64) -> Self {
         let pieces = u32::try_from(bytes / PIECE).unwrap_or(u32::MAX >> 4).clamp(1, u32::MAX >> 4);
-        Self { room: Arc::new(Semaphore::new(pieces as usize)), pieces }
+        let free = Arc::new(Semaphore::new(pieces as usize));
+        Self { room: Room { free, beyond: Arc::new(Semaphore::new(1)) }, pieces }
     }
 
     /// Finds room for a body, of this length if that is known, and keeps it until the body is read.
@@ -38,7 +46,7 @@ impl Gathering {
         match length {
             Some(length) if !(PIECE..=WHOLE).contains(&length) => Ok(body),
             Some(length) => {
-                let held = take(&self.room, self.bounded(length), patience).await?;
+                let held = take(&self.room.free, self.bounded(length), patience).await?;
                 Ok(Box::pin(stream::unfold((body, held), |(mut body, held)| async move {
                     let piece = body.next().await?;
                     Some((piece, (body, held)))
@@ -56,7 +64,7 @@ impl Gathering {
     /// Takes room as the body comes, and gives it back when it turns out to be one that is passed on.
     fn growing(&self, body: Chunks, patience: Option<Duration>) -> Chunks {
         let (room, most) = (self.room.clone(), self.pieces);
-        let state = Some(Growing { body, held: None, came: 0 });
+        let state = Some(Growing { body, held: None, beyond: None, came: 0 });
         Box::pin(stream::unfold(state, move |state| {
             let room = room.clone();
             async move {
@@ -78,24 +86,33 @@ impl Gathering {
 struct Growing {
     body: Chunks,
     held: Option<OwnedSemaphorePermit>,
+    beyond: Option<OwnedSemaphorePermit>,
     came: u64,
 }
 
 impl Growing {
-    async fn make_room(&mut self, room: &Arc<Semaphore>, most: u32, patience: Option<Duration>) -> Result<(), Fault> {
+    async fn make_room(&mut self, room: &Room, most: u32, patience: Option<Duration>) -> Result<(), Fault> {
         if self.came > WHOLE {
-            self.held = None;
+            (self.held, self.beyond) = (None, None);
+            return Ok(());
+        }
+        if self.beyond.is_some() {
             return Ok(());
         }
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let wanted = u32::try_from(self.came / PIECE).unwrap_or(most).min(most);
         let more = wanted.saturating_sub(u32::try_from(held).unwrap_or(most));
-        if more > 0 {
-            let more = take(room, more, patience).await?;
-            match &mut self.held {
-                Some(held) => held.merge(more),
-                held => *held = Some(more),
-            }
+        if more == 0 {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            more = take(&room.free, more, patience) => match (more?, &mut self.held) {
+                (more, Some(held)) => held.merge(more),
+                (more, held) => *held = Some(more),
+            },
+            // Only who holds some can keep others waiting.
+            beyond = take(&room.beyond, 1, patience), if self.held.is_some() => self.beyond = Some(beyond?),
         }
         Ok(())
     }
@@ -135,6 +152,22 @@ mod tests {
         }
     }
 
+    /// Together they are more than there is room for, and each holds some of it.
+    #[tokio::test]
+    async fn bodies_that_grow_do_not_wait_for_each_other() {
+        let gathering = Gathering::new(1 << 20);
+        let mut bodies = Vec::new();
+        for _ in 0..4 {
+            let mut body = gathering.admit(body(8), None, None).await.unwrap();
+            body.next().await.unwrap().unwrap();
+            bodies.push(body);
+        }
+        let read = bodies.into_iter().map(|body| body.for_each(|piece| async move { drop(piece.unwrap()) }));
+        futures_util::future::join_all(read).await;
+        assert_eq!(gathering.room.free.available_permits(), gathering.pieces as usize);
+        assert_eq!(gathering.room.beyond.available_permits(), 1);
+    }
+
     #[tokio::test]
     async fn what_is_passed_on_holds_nothing() {
         let gathering = Gathering::new(WHOLE);
@@ -142,6 +175,6 @@ mod tests {
         for _ in 0..257 {
             long.next().await.unwrap().unwrap();
         }
-        assert_eq!(gathering.room.available_permits(), gathering.pieces as usize);
+        assert_eq!(gathering.room.free.available_permits(), gathering.pieces as usize);
     }
 }

@@ -95,7 +95,8 @@ impl Raw {
         if !unpacks {
             self.interim.listen(&mut request);
         }
-        let again = may_go_again(&request).then(|| copy(&request));
+        // The session sends to the API again by itself, and pays for it.
+        let again = (!unpacks && may_go_again(&request)).then(|| copy(&request));
         let response = match (self.once(&self.client, request, timeouts).await, again) {
             (Ok(response), _) => response,
             (Err(failure), Some(request)) if failure.on_a_stale_connection => {

@@ -20,7 +20,7 @@ fn it_is_handed_on_at_once() {
     });
     let gateway = before(&origin);
     let mut stream = gateway.connect();
-    stream.write_all(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    stream.write_all(b"GET /a HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\n\r\n").unwrap();
     let mut first = Vec::new();
     while !first.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -52,12 +52,12 @@ fn all_twins_hear_it_and_those_who_cannot_do_not() {
         stream
     };
     let mut clients: Vec<_> = [
-        ("1.1", ""),
-        ("1.1", ""),
-        ("1.0", ""),
+        ("1.1", "User-Agent: node\r\n"),
+        ("1.1", "User-Agent: node\r\n"),
+        ("1.0", "User-Agent: node\r\n"),
         ("1.1", "User-Agent: python-requests/2.32 pyinaturalist/0.20\r\n"),
         // They ask for something else, as somebody else.
-        ("1.1", "Authorization: me\r\n"),
+        ("1.1", "User-Agent: node\r\nAuthorization: me\r\n"),
     ]
     .map(|(version, fields)| ask(version, fields))
     .into();
@@ -87,7 +87,8 @@ fn it_stays_between_two_answers() {
     });
     let gateway = before(&origin);
     let mut stream = gateway.connect();
-    let all: Vec<String> = (0..5).map(|at| format!("GET /{at} HTTP/1.1\r\nHost: localhost\r\n\r\n")).collect();
+    let all: Vec<String> =
+        (0..5).map(|at| format!("GET /{at} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: node\r\n\r\n")).collect();
     stream.write_all(all.concat().as_bytes()).unwrap();
     for at in 0..5 {
         let answer = Answer::read(&mut stream).unwrap();

@@ -115,7 +115,7 @@ fn freshened(asked: &Asked<'_>, stored: &Entry, received: &Received<'_>, rules: 
     if ResponseDirectives::of(received.headers).forbids_storing() {
         return expired(stored);
     }
-    let mut headers = storing::freshen_fields(&stored.headers, received);
+    let mut headers = storing::freshen_fields(&stored.headers, received, rules);
     storing::drop_unkept(&mut headers);
     renewed(asked, stored, headers, received, rules)
 }
@@ -132,7 +132,7 @@ fn renewed(asked: &Asked<'_>, stored: &Entry, headers: HeaderMap, received: &Rec
 /// What the request is answered from that a 304 came for: the stored response with everything the 304 says, also what must not
 /// be kept (fields that `no-cache` names, all of it under `no-store`). To be used once, and not stored.
 pub fn revalidated(asked: &Asked<'_>, stored: &Entry, received: &Received<'_>, rules: &Rules) -> Entry {
-    let entry = renewed(asked, stored, storing::freshen_fields(&stored.headers, received), received, rules);
+    let entry = renewed(asked, stored, storing::freshen_fields(&stored.headers, received, rules), received, rules);
     if ResponseDirectives::of(received.headers).forbids_storing() { expired(&entry) } else { entry }
 }
 

@@ -144,7 +144,7 @@ fn candidate(
         url: key::shown_url(asked.url, rules).into(),
         identity,
         status: received.status,
-        headers: storing::fields(received),
+        headers: storing::fields(received, rules),
         vary,
         policy,
         part: None,

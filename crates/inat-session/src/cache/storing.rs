@@ -67,10 +67,11 @@ fn is_of_use(policy: &Policy) -> bool {
 }
 
 /// The fields to store of a response: all but those of the connection, those `no-cache` names (they must not be reused
-/// unvalidated, §5.2.2.4), and `Age`, which is computed anew. `Date` is added where it is missing (RFC 9110 §6.6.1).
-pub(crate) fn fields(received: &Received<'_>) -> HeaderMap {
+/// unvalidated, §5.2.2.4), and `Age`, which is computed anew. `Date` is added where it is missing (RFC 9110 §6.6.1). Cookies
+/// are secrets, and stay out of the file unless HTTP alone decides (§7.3 has them stored).
+pub(crate) fn fields(received: &Received<'_>, rules: &Rules) -> HeaderMap {
     let mut stored = HeaderMap::with_capacity(received.headers.keys_len() + 1);
-    update(&mut stored, received, |_| true);
+    update(&mut stored, received, |name| keeps(name, rules));
     drop_unkept(&mut stored);
     stored
 }
@@ -80,16 +81,20 @@ pub(crate) fn fields(received: &Received<'_>) -> HeaderMap {
 /// Fields that describe the body at hand stay as they are. `Content-Length` is the RFC's, and `Content-Range` may be. Of
 /// `Content-Encoding` so much depends on the body that it is only taken where the stored response has one (else the body may
 /// have been decoded), and the tag is not the weak one that servers use for several codings.
-pub(crate) fn freshen_fields(stored: &HeaderMap, received: &Received<'_>) -> HeaderMap {
+pub(crate) fn freshen_fields(stored: &HeaderMap, received: &Received<'_>, rules: &Rules) -> HeaderMap {
     let may_be_of_another_coding = || Tag::in_response(received.headers).is_some_and(|tag| tag.weak);
     let takes_coding = stored.contains_key(header::CONTENT_ENCODING) && !may_be_of_another_coding();
     let mut fresh = stored.clone();
     update(&mut fresh, received, |name| match *name {
         header::CONTENT_LENGTH | header::CONTENT_RANGE => false,
         header::CONTENT_ENCODING => takes_coding,
-        _ => true,
+        _ => keeps(name, rules),
     });
     fresh
+}
+
+fn keeps(name: &header::HeaderName, rules: &Rules) -> bool {
+    *name != header::SET_COOKIE || rules.lifetimes.is_only_http()
 }
 
 fn update(stored: &mut HeaderMap, received: &Received<'_>, takes: impl Fn(&header::HeaderName) -> bool) {

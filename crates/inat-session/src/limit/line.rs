@@ -101,7 +101,11 @@ impl Limiter {
                         place.await
                     }
                 };
-                (taken.map_err(|asleep| Refusal::TooLong { until: self.by_the_wall(asleep) })?, None)
+                let front = taken.map_err(|asleep| Refusal::TooLong { until: self.by_the_wall(asleep) })?;
+                if let Some(why) = desk.turn.failed(number) {
+                    return Err(why.into());
+                }
+                (front, None)
             }
             Stage::First(front) => (front, None),
             Stage::Reserved(front, held) => (front, Some(held)),
@@ -144,7 +148,11 @@ impl Limiter {
     /// Reserves, on this thread if nobody holds the ledger, else on one that may wait.
     async fn reserve(&self, desk: &Arc<Desk>, until: Option<Duration>) -> Result<Held, Refusal> {
         let limiter = self.clone();
-        step(desk, move |desk, at_once| limiter.reserve_here(desk, until, at_once)).await?
+        let reserved = step(desk, move |desk, at_once| limiter.reserve_here(desk, until, at_once)).await;
+        if let Err(why @ LedgerError::Locked { .. }) = &reserved {
+            desk.turn.fails(why);
+        }
+        reserved?
     }
 
     fn reserve_here(

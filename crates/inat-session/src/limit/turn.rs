@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
+use super::ledger::LedgerError;
+
 /// The queue of one bucket.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -26,6 +28,8 @@ pub(super) struct Turn {
 struct Waiting {
     next: u64,
     numbers: BTreeSet<u64>,
+    /// Why a head got nowhere, and the first number drawn after that.
+    failed: Option<(u64, LedgerError)>,
 }
 
 /// A number in the queue, held for as long as its owner waits, and not longer when its future is dropped.
@@ -84,6 +88,18 @@ impl Turn {
         let mut sleeping = self.sleeping.subscribe();
         // The sender is this turn's own, so it is there.
         let _ = sleeping.wait_for(Option::is_some).await;
+    }
+
+    /// A head waited for the ledger as long as it may, in vain.
+    pub(super) fn fails(&self, why: &LedgerError) {
+        let mut line = self.line();
+        line.failed = Some((line.next, why.clone()));
+    }
+
+    /// Why there is no use in trying, for who has been in the queue since before a head failed: it has waited as long as that
+    /// one, and a queue must not add up the bounds of all who are in it.
+    pub(super) fn failed(&self, number: u64) -> Option<LedgerError> {
+        self.line().failed.as_ref().filter(|(first, _)| number < *first).map(|(_, why)| why.clone())
     }
 
     fn line(&self) -> MutexGuard<'_, Waiting> {

@@ -118,10 +118,11 @@ fn twin(key: &Key, prepared: &Prepared, last_write: u64) -> Twin {
 }
 
 /// What the others get of it. An answer is theirs if it was kept; a failure is theirs if it is the server's, and not the
-/// leader's own impatience.
+/// leader's own impatience. Where only HTTP decides, it has to be kept like any other answer.
 fn landing(core: &Core, result: Result<Response, Error>) -> Landing {
     let shared = match &result {
-        Ok(response) => is_for_all(core, response) || is_failure(response.status()),
+        Ok(response) if is_failure(response.status()) => !is_only_http(core) || is_for_all(core, response),
+        Ok(response) => is_for_all(core, response),
         Err(error) => {
             matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. } | Kind::RetryAfter { .. })
         }
@@ -135,9 +136,13 @@ fn landing(core: &Core, result: Result<Response, Error>) -> Landing {
 fn is_for_all(core: &Core, response: &Response) -> bool {
     match (response.origin(), response.expiry()) {
         (Origin::Cached { .. } | Origin::Stale { .. } | Origin::Shared(_), _) | (_, Expiry::Never) => true,
-        (_, Expiry::At(at)) => at > response.received() || !core.shelf.rules().lifetimes.is_only_http(),
+        (_, Expiry::At(at)) => at > response.received() || !is_only_http(core),
         (_, Expiry::NotStored) => response.is_from_cache(),
     }
+}
+
+fn is_only_http(core: &Core) -> bool {
+    core.shelf.rules().lifetimes.is_only_http()
 }
 
 /// One flight for this process: waits for one of another process that is on its way, then asks.
@@ -190,7 +195,8 @@ enum Waited {
     Leads(Lease),
 }
 
-/// The right to fetch something while other processes wait for it. Given back when it is dropped, too.
+/// The right to fetch something while other processes wait for it, and those of this one who ask for the same entry in another
+/// way (twins agree in everything, a lease is for a key). Given back when it is dropped, too.
 struct Lease {
     core: Arc<Core>,
     key: Key,
@@ -203,6 +209,7 @@ impl Lease {
         let core = trip.core();
         let lease = Self { core: core.clone(), key, holder: fastrand::u64(..), is_given_back: false };
         let mut told = false;
+        let begun = trip.elapsed();
         while !lease.renew() {
             if core.shelf.is_unshareable(&key) {
                 // Whoever went first had nothing to share: nobody queues for that.
@@ -215,6 +222,10 @@ impl Lease {
             if prepared.options.deadline.is_some_and(|deadline| trip.elapsed() >= deadline) {
                 let deadline = prepared.options.deadline.unwrap_or_default();
                 return Err(trip.error(Stage::Coalesce, prepared, Kind::Deadline(deadline)));
+            }
+            if trip.max_delay(prepared).is_some_and(|most| trip.elapsed().saturating_sub(begun) >= most) {
+                // Whoever goes first may wait for longer than this caller would. Let the budget say what it has to say.
+                return Ok(Waited::Leads(lease));
             }
             core.clock.sleep(GLANCE).await;
             if prepared.options.freshness == Freshness::Normal

@@ -28,6 +28,9 @@ impl Trip {
             // A server that says when to come back says it to everybody.
             self.report(prepared, refused(*status, Some(asked))).await?;
         }
+        if let Some(asked) = asked {
+            self.can_wait(prepared, asked)?;
+        }
         let next = self.attempts + 1;
         self.listener()
             .tell_wait(Stage::Retry, Some(after), || format!("{why}; try {next} in {:.1} s", after.as_secs_f64()));
@@ -35,6 +38,19 @@ impl Trip {
             return Err(self.past_deadline(Stage::Retry, prepared));
         }
         self.core().clock.sleep(after).await;
+        Ok(())
+    }
+
+    /// What the server asks for is waited for up to the cap, and for no longer than the caller waits for a slot.
+    fn can_wait(&self, prepared: &Prepared, asked: Duration) -> Result<(), Error> {
+        let limits = self.core().limiter.limits();
+        let until = self.now().plus(asked);
+        if asked > limits.retry_after_cap {
+            return Err(self.error(Stage::Retry, prepared, Kind::RetryAfter { until }));
+        }
+        if self.max_delay(prepared).is_some_and(|most| asked > most) {
+            return Err(self.error(Stage::Retry, prepared, Kind::Limited { until }));
+        }
         Ok(())
     }
 

@@ -112,6 +112,11 @@ impl Trip {
         Ok(Patience { max_delay: prepared.options.max_delay, until: left.map(|left| self.now().plus(left)) })
     }
 
+    /// How long the caller waits for a slot at most.
+    pub(super) fn max_delay(&self, prepared: &Prepared) -> Option<Duration> {
+        prepared.options.max_delay.into_iter().chain(self.core().limiter.limits().max_delay).min()
+    }
+
     pub(super) fn tell_wait(&self, wait: &limit::Wait) {
         let pause = wait.until.since(self.now());
         self.listener()

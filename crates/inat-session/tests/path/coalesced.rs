@@ -59,6 +59,44 @@ async fn what_needs_validation_is_not_shared_where_only_http_decides() {
     }
 }
 
+/// RFC 9111 §4 again: where only HTTP decides, a failure that may not be kept is nobody else's, and nor are its cookies.
+#[tokio::test]
+async fn failures_are_shared_where_http_lets_them_be() {
+    for (fields, only_http, expected) in [
+        (&[("cache-control", "no-store"), ("set-cookie", "s=1")][..], true, 3),
+        (&[], true, 3),
+        (&[("cache-control", "max-age=60")], true, 1),
+        (&[("cache-control", "no-store")], false, 1),
+    ] {
+        let (clock, gate) = (Clock::manual(), Gate::shut());
+        let stub = Stub::gated(&clock, &gate, move |_, _| reply(500, fields, "no"));
+        let builder = offline(stub.clone(), &clock).unlimited().max_retries(0);
+        let inat = if only_http { builder.headers_only() } else { builder }.build().unwrap();
+        together(&inat, &gate, vec![Request::get(TAXA); 3]).await;
+        assert_eq!(stub.count(), expected, "{fields:?}, {only_http}");
+    }
+}
+
+/// Two ask for the same entry, each in their own way; the one in front may have more patience.
+#[tokio::test]
+async fn nobody_waits_longer_for_another_than_for_a_slot() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| ok(&[]));
+    let inat = offline(stub.clone(), &clock).unlimited().build().unwrap();
+    let send = |request: Request, max_delay: Option<Duration>| {
+        let (inat, mut prepared) = (inat.clone(), inat.prepare(&request).unwrap());
+        prepared.options.max_delay = max_delay;
+        tokio::spawn(async move { inat.send(&prepared).await })
+    };
+    let patient = send(Request::get(TAXA), None);
+    until_async("the first is sent", || stub.count() == 1).await;
+    let hasty = send(Request::get(TAXA).header("x-other", "1"), Some(secs(2)));
+    until_async("the second is sent", || stub.count() == 2).await;
+    assert!(clock.slept() >= secs(2) && clock.slept() < secs(4), "{:?}", clock.slept());
+    gate.open();
+    assert!(patient.await.unwrap().is_ok() && hasty.await.unwrap().is_ok());
+}
+
 /// A part that was on its way when a write was answered is not joined with what is stored.
 #[tokio::test]
 async fn a_part_from_before_a_write_is_not_kept() {

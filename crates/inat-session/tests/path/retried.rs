@@ -154,6 +154,37 @@ fn retry_after_of_a_503_beats_the_backoff() {
     assert_eq!(clock.slept(), Duration::ZERO);
 }
 
+/// Nobody sleeps for a day because a server says so, nor for longer than the caller would wait for a slot.
+#[test]
+fn a_pause_that_is_asked_for_has_its_bounds() {
+    for status in [500, 502, 503, 504] {
+        for (after, patience, limited) in [
+            ("86400", None, false),
+            ("99999999999999999999", None, false),
+            ("300", Some(secs(1)), true),
+            ("86400", Some(secs(1)), false),
+        ] {
+            let script = Script::new().answer(status, &[("retry-after", after)], "").answer(200, &[JSON], BODY);
+            let (inat, clock) = scripted(&script);
+            let mut prepared = inat.prepare(&Request::get(TAXA)).unwrap();
+            prepared.options.max_delay = patience;
+            let error = inat.send(&prepared).unwrap_err();
+            let expected = if limited {
+                matches!(error.kind(), Kind::Limited { until } if until.since(clock.now()) == secs(300))
+            } else {
+                matches!(error.kind(), Kind::RetryAfter { .. })
+            };
+            assert!(expected && clock.slept() == Duration::ZERO, "{status}, {after}: {error:?}");
+        }
+        let script = Script::new().answer(status, &[("retry-after", "300")], "").answer(200, &[JSON], BODY);
+        let (inat, clock) = scripted(&script);
+        let mut prepared = inat.prepare(&Request::get(TAXA)).unwrap();
+        prepared.options.max_delay = Some(secs(400));
+        inat.send(&prepared).unwrap();
+        assert!(clock.slept() >= secs(300), "{status}");
+    }
+}
+
 #[test]
 fn broken_json_has_many_faces() {
     let json = |kind| ("content-type", kind);

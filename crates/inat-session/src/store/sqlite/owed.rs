@@ -3,7 +3,7 @@
 //! An entry that is out of date must not be served as fresh just because somebody else holds the lock. Whatever is owed is
 //! hidden from reads of this process, and settled with the next write that succeeds.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ const MOST: usize = 1000;
 /// A removal, and the highest number it concerns: what is stored later is not meant.
 #[derive(Clone, Debug)]
 struct Debt {
+    serial: u64,
     what: What,
     up_to: i64,
 }
@@ -38,6 +39,7 @@ enum What {
 pub(super) struct Owed {
     any: AtomicBool,
     debts: Mutex<Vec<Debt>>,
+    next: AtomicU64,
 }
 
 impl Owed {
@@ -57,12 +59,13 @@ impl Owed {
 
     fn add(&self, what: What, now: Timestamp) {
         let mut debts = self.lock();
-        let up_to = last_id_of(now);
+        let (serial, mut up_to) = (self.next.fetch_add(1, Ordering::Relaxed), last_id_of(now));
         if debts.len() >= MOST {
+            up_to = debts.iter().map(|debt| debt.up_to).fold(up_to, i64::max);
             debts.clear();
-            debts.push(Debt { what: What::Everything, up_to });
+            debts.push(Debt { serial, what: What::Everything, up_to });
         } else {
-            debts.push(Debt { what, up_to });
+            debts.push(Debt { serial, what, up_to });
         }
         self.any.store(true, Ordering::Release);
     }
@@ -80,10 +83,10 @@ impl Owed {
             })
     }
 
-    /// Writes what is owed in a transaction that is going on. How many debts that were, for [`Owed::settled`].
-    pub(super) fn settle(&self, transaction: &Transaction<'_>, now: Timestamp) -> Result<usize, Fault> {
+    /// Writes what is owed in a transaction that is going on. Up to which debt that is, for [`Owed::settled`].
+    pub(super) fn settle(&self, transaction: &Transaction<'_>, now: Timestamp) -> Result<Option<u64>, Fault> {
         if self.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
         let debts = self.lock().clone();
         for debt in &debts {
@@ -100,15 +103,15 @@ impl Owed {
                 }
             }
         }
-        Ok(debts.len())
+        Ok(debts.last().map(|debt| debt.serial))
     }
 
-    /// The first `count` debts were written, and the transaction was committed.
-    pub(super) fn settled(&self, count: usize) {
-        if count > 0 {
+    /// The debts up to this one were written, and the transaction was committed. What has come since is still owed, and others
+    /// may have settled some meanwhile.
+    pub(super) fn settled(&self, last: Option<u64>) {
+        if let Some(last) = last {
             let mut debts = self.lock();
-            let count = count.min(debts.len());
-            debts.drain(..count);
+            debts.retain(|debt| debt.serial > last);
             self.any.store(!debts.is_empty(), Ordering::Release);
         }
     }
@@ -126,4 +129,35 @@ fn last_id_of(now: Timestamp) -> i64 {
 /// The lowest number that can be given now: the milliseconds since the epoch, then 20 bits of chance.
 pub(super) fn first_id_of(now: Timestamp) -> i64 {
     now.as_micros().div_euclid(1000).clamp(0, 1 << 42) << 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serials(owed: &Owed) -> Vec<u64> {
+        owed.lock().iter().map(|debt| debt.serial).collect()
+    }
+
+    /// Two writers settle the same debts; what came in between is still owed.
+    #[test]
+    fn what_is_settled_is_what_was_written() {
+        let (owed, now) = (Owed::default(), Timestamp::from_micros(0));
+        let add = || owed.key(&Key([1; 32]), now);
+        add();
+        let (first, second) = (Some(0), Some(0));
+        owed.settled(first);
+        add();
+        owed.settled(second);
+        assert_eq!(serials(&owed), [1]);
+        assert!(!owed.is_empty());
+        for _ in 0..MOST {
+            add();
+        }
+        // All of them have become one, which nobody has written.
+        owed.settled(Some(MOST as u64));
+        assert_eq!(serials(&owed), [MOST as u64 + 1]);
+        owed.settled(Some(MOST as u64 + 1));
+        assert!(owed.is_empty());
+    }
 }

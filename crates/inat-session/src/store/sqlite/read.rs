@@ -73,7 +73,7 @@ impl SqliteStore {
             if self.owed.hides(key, &stored) {
                 continue;
             }
-            *much_used |= self.uses.mark(first, id, used, now);
+            *much_used |= !self.config.read_only && self.uses.mark(first, id, used, now);
             found.push(Loaded { stored, version: Version { id, revision }, used });
         }
         if found.len() > 1 {
@@ -153,7 +153,7 @@ impl SqliteStore {
 
     /// Notes that a variant was used without being read from the file.
     pub(super) fn touch_in_file(&self, key: &Key, id: i64, now: Timestamp) {
-        if self.uses.mark(slots(key).0, id, i64::MIN, now) {
+        if !self.config.read_only && self.uses.mark(slots(key).0, id, i64::MIN, now) {
             self.write_uses();
         }
     }

@@ -28,7 +28,7 @@ impl SqliteStore {
         if self.config.read_only {
             return Err(StoreError::ReadOnly);
         }
-        let mut settled = 0;
+        let mut settled = None;
         let done = self.with(
             |database| {
                 database.write(self, |transaction| {

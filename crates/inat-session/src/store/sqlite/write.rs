@@ -44,7 +44,8 @@ impl SqliteStore {
         frame: &mut Frame,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        if written::is_outdated(transaction, entry, now)? {
+        // Who wrote may have done so while this waited for the lock, so `now` is too early.
+        if written::is_outdated(transaction, entry, self.config.clock.now().max(now))? {
             return Err(Fault::Outdated);
         }
         let neighbours = neighbours(transaction, key)?;
