@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, MAX_FORWARDS, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, MAX_FORWARDS, PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -276,11 +276,11 @@ fn end_of_the_way(request: &Request<Incoming>) -> Option<Response<Body>> {
     })
 }
 
-/// RFC 9110 §9.3.8: what came, without what is secret.
+/// RFC 9110 §9.3.8: what came, without fields that are secret.
 fn traced(request: &Request<Incoming>) -> Response<Body> {
     let mut text = format!("{} {} {:?}\r\n", request.method(), request.uri(), request.version()).into_bytes();
     for (name, value) in request.headers() {
-        if *name != AUTHORIZATION && *name != COOKIE {
+        if *name != PROXY_AUTHORIZATION && !identity::CREDENTIALS.contains(name) {
             text.extend_from_slice(name.as_str().as_bytes());
             text.extend_from_slice(b": ");
             text.extend_from_slice(value.as_bytes());

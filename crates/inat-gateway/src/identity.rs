@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 use inat_session::cache::Identity;
 
 /// Fields that say who asks, besides the standard ones.
-const CREDENTIALS: [HeaderName; 6] = [
+pub(crate) const CREDENTIALS: [HeaderName; 6] = [
     AUTHORIZATION,
     COOKIE,
     HeaderName::from_static("x-api-key"),

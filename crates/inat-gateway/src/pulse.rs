@@ -60,7 +60,7 @@ pub(crate) struct Pulse {
     hurry: Notify,
     /// Rung when the client has closed its side, and may still listen.
     silent: Notify,
-    /// Whether it was rung, and not heard yet.
+    /// Whether one of the first two was rung, and not heard yet.
     asked_to_leave: AtomicBool,
 }
 

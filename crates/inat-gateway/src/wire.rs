@@ -1,4 +1,5 @@
-//! A client's socket, listened in on: when its bytes come, and what its header sections really said.
+//! A client's socket, listened in on: when its bytes come, and what its header sections really said. And spoken on, where hyper
+//! as a server has no words: in place of its bare refusals, and between two answers.
 //!
 //! hyper takes a request with both `Content-Length` and `Transfer-Encoding` by the latter, drops the former, and closes the
 //! connection afterwards, as RFC 9112 §6.1 allows. Nothing can be smuggled through that way, because what goes upstream is

@@ -66,7 +66,8 @@ impl Session {
 
     /// The same on the caller's own tokio runtime, for servers. Otherwise a request that has to be sent moves to a small runtime
     /// of the library's and back, which a program that outlives all its requests has no use for. Where the caller's runtime
-    /// has only one thread, or is none of tokio's, it is [`Session::send`].
+    /// has only one thread, or is none of tokio's, it is [`Session::send`]. Not for a `LocalSet`, where tokio forbids what this
+    /// does on a thread that has to wait for a file, and cannot be asked beforehand.
     ///
     /// # Errors
     /// As for [`Session::send`]. When the runtime ends before the request does, [`Kind::Internal`].

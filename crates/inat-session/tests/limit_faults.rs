@@ -65,7 +65,7 @@ async fn a_queue_at_a_locked_budget_waits_once() {
     let url = Url::parse("https://api.inaturalist.org/v1/taxa").unwrap();
     let quiet = |_: &Wait| {};
     let acquire = || limiter.acquire(&url, Patience::default(), &quiet);
-    acquire().await.unwrap();
+    let _ = acquire().await.unwrap();
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let before = clock.monotonic();
@@ -75,7 +75,7 @@ async fn a_queue_at_a_locked_budget_waits_once() {
     let waited = clock.monotonic().saturating_sub(before);
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(11), "{waited:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    acquire().await.unwrap();
+    let _ = acquire().await.unwrap();
 }
 
 #[test]

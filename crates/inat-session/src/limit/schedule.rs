@@ -20,8 +20,9 @@
 //! - *Forgetting* a departure older than the longest window changes nothing: the rule it enters is already satisfied.
 //!
 //! **What the margin is for.** A slot is an instant on paper; the request leaves a moment later and arrives later still. Its
-//! owner must leave within a quarter of the margin ([`Window::grace`]) or move its slot, so in one lane departures are at least
-//! `length + 3/4 margin` apart, and arrivals at least `length` apart as long as two travel times differ by less than the rest.
+//! owner asks once more when the time has come, and is let go within a quarter of the margin ([`Window::grace`]); later, it has to
+//! move its slot. So in one lane two are let go at least `length + 3/4 margin` apart, and arrive at least `length` apart as long
+//! as what each takes from there to the server differs by less than the rest.
 
 use super::rate::{Window, WindowName};
 

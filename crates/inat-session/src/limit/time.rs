@@ -9,7 +9,8 @@
 //! another system, the wall clock is believed forwards, and backwards only down to the last time seen. Suspend is real time on
 //! Linux; elsewhere a process takes it for a jump, which makes a wait longer, never a window too full.
 
-/// Differences up to here are noise: two clocks are not read at the same moment. Far below any margin that matters.
+/// Differences up to here are noise: two clocks are not read at the same moment. No more
+/// than the margin of a one-second window, the narrowest there is.
 const NOISE: i64 = 20_000;
 /// The time since the start comes in hundredths of a second, and so does that of the start.
 const COARSE: i64 = 20_000;

@@ -49,8 +49,8 @@ pub(crate) struct Invalidated {
 }
 
 impl Shelf {
-    /// Decides what becomes of an answer, and notes at once what it says about entries already stored. Called from a thread
-    /// that may wait for the file.
+    /// Decides what becomes of an answer, and notes at once what it says about entries already stored. Where there are any, it is
+    /// called from a thread that may wait for the file.
     pub(crate) fn receive(
         &self,
         prepared: &Prepared,

@@ -1,8 +1,8 @@
 //! Keeping entries: where they live, for how long, and how many processes share them.
 //!
 //! A [`Store`] only keeps and finds; what an entry is good for is decided in [`crate::cache`]. Every method is synchronous:
-//! reads, leases and [`Store::put_at_once`] take microseconds and are called where they stand, other writes are called from a
-//! thread that may wait.
+//! reads, leases and [`Store::put_at_once`] take microseconds (unless another process was stopped in the middle of one: then a
+//! tenth of a second at most) and are called where they stand, other writes are called from a thread that may wait.
 
 mod buffer;
 mod frame;
