@@ -16,7 +16,7 @@ use inat_session::{Freshness, Lifetime, Origin, Prepared};
 
 use crate::answer::{self, About};
 use crate::body::Body;
-use crate::interim::{self, Waiting};
+use crate::interim::{self, Subscription};
 use crate::metrics::Gauge;
 use crate::named::{self, Here};
 use crate::pulse::{Handling, Pulse};
@@ -95,7 +95,7 @@ struct Question {
     prepared: Prepared,
     here: Here,
     /// Has the client told what upstream says before it answers.
-    _waiting: Option<Waiting>,
+    _interim: Option<Subscription>,
     /// Whether the session takes it for a read, and HTTP does not.
     is_disguised: bool,
     /// Keeps the room of the body for as long as it may be sent.
@@ -137,7 +137,7 @@ impl Question {
 
         let mut outgoing = Request::new(received.bytes.clone());
         (*outgoing.method_mut(), *outgoing.uri_mut(), *outgoing.headers_mut()) = (parts.method, uri, headers);
-        let waiting = is_told.then(|| shared.interim.wait(&outgoing, &pulse.words));
+        let interim = is_told.then(|| shared.interim.subscribe(&outgoing, &pulse.words));
         let mut prepared = Prepared::raw(outgoing, identity).map_err(|error| Refusal::of(&error))?;
         prepared.options.dry_run = Some(false);
         prepared.options.raise_for_status = false;
@@ -146,7 +146,7 @@ impl Question {
         if bypassed || is_disguised {
             prepared.options.lifetime = Some(Lifetime::DoNotCache);
         }
-        Ok(Self { prepared, here, _waiting: waiting, is_disguised, _received: received })
+        Ok(Self { prepared, here, _interim: interim, is_disguised, _received: received })
     }
 
     async fn ask(mut self, shared: &Arc<Shared>) -> Answered {

@@ -44,7 +44,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
     let builder = builder(shared.config.max_head);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = pin!(shared.reaches(Stage::Draining));
-    let mut left = pin!(pulse.is_left(shared.config.half_open));
+    let mut left = pin!(pulse.until_left(shared.config.half_open));
     let mut told = false;
     let mut watchman = Watchman::new();
     let mut tick = tokio::time::interval(shared.config.tick());
@@ -66,7 +66,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
                 return;
             }
             // It writes them itself, when it is polled next.
-            () = pulse.words.are_there() => {}
+            () = pulse.words.rung() => {}
             can = pulse.has_to_leave() => {
                 if can {
                     return;

@@ -1,7 +1,7 @@
 //! Interim answers (RFC 9110 §15.2): what upstream says before it answers. A gateway has to hand it on.
 //!
 //! The session knows only answers, and one flight may fly for several clients. So who waits is written down here by what it
-//! asked for, and the transport tells all of them. The words then go out between two answers, which only the connection's
+//! fingerprint for, and the transport tells all of them. The words then go out between two answers, which only the connection's
 //! [`Wire`](crate::wire::Wire) knows how to do: hyper, as a server, sends none.
 
 use std::collections::HashMap;
@@ -29,36 +29,36 @@ const KNOWING: [&str; 9] =
 const SETTLED: [HeaderName; 5] = [ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE];
 
 /// What tells requests apart: a hash of everything that is sent.
-type Asked = u64;
+type Fingerprint = u64;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub(crate) struct Interim {
-    waiting: Mutex<HashMap<Asked, Vec<Arc<Words>>>>,
+    waiting: Mutex<HashMap<Fingerprint, Vec<Arc<Words>>>>,
     hasher: RandomState,
 }
 
 /// Somebody waits, for as long as this lives.
-pub(crate) struct Waiting {
+pub(crate) struct Subscription {
     all: Arc<Interim>,
-    asked: Asked,
+    fingerprint: Fingerprint,
     words: Arc<Words>,
 }
 
 impl Interim {
     /// Notes that what upstream says to this request is to be told.
-    pub(crate) fn wait(self: &Arc<Self>, request: &Request<Bytes>, words: &Arc<Words>) -> Waiting {
-        let asked = self.hash(request);
-        self.lock().entry(asked).or_default().push(words.clone());
-        Waiting { all: self.clone(), asked, words: words.clone() }
+    pub(crate) fn subscribe(self: &Arc<Self>, request: &Request<Bytes>, words: &Arc<Words>) -> Subscription {
+        let fingerprint = self.hash(request);
+        self.lock().entry(fingerprint).or_default().push(words.clone());
+        Subscription { all: self.clone(), fingerprint, words: words.clone() }
     }
 
     /// Has those told what upstream says to this request who wait for its answer when it is said.
     pub(crate) fn listen(self: &Arc<Self>, request: &mut Request<Bytes>) {
-        let (all, asked) = (self.clone(), self.hash(request));
+        let (all, fingerprint) = (self.clone(), self.hash(request));
         hyper::ext::on_informational(request, move |said| {
             if let Some(text) = text(said.status(), said.headers())
-                && let Some(waiting) = all.lock().get(&asked)
+                && let Some(waiting) = all.lock().get(&fingerprint)
             {
                 for words in waiting {
                     words.say(&text);
@@ -67,7 +67,7 @@ impl Interim {
         });
     }
 
-    fn hash(&self, request: &Request<Bytes>) -> Asked {
+    fn hash(&self, request: &Request<Bytes>) -> Fingerprint {
         let mut hasher = self.hasher.build_hasher();
         (request.method(), request.uri(), request.body()).hash(&mut hasher);
         for (name, value) in request.headers().iter().filter(|(name, _)| !SETTLED.contains(name)) {
@@ -76,20 +76,20 @@ impl Interim {
         hasher.finish()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Vec<Arc<Words>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Vec<Arc<Words>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Subscription {
     fn drop(&mut self) {
         let mut all = self.all.lock();
-        if let Some(waiting) = all.get_mut(&self.asked) {
+        if let Some(waiting) = all.get_mut(&self.fingerprint) {
             if let Some(at) = waiting.iter().position(|words| Arc::ptr_eq(words, &self.words)) {
                 waiting.swap_remove(at);
             }
             if waiting.is_empty() {
-                all.remove(&self.asked);
+                all.remove(&self.fingerprint);
             }
         }
     }
@@ -138,7 +138,7 @@ impl Words {
     }
 
     /// Ends when there is something to say.
-    pub(crate) async fn are_there(&self) {
+    pub(crate) async fn rung(&self) {
         self.rung.notified().await;
     }
 
@@ -213,11 +213,11 @@ mod tests {
     #[test]
     fn nobody_is_left_on_the_list_and_nobody_hears_too_much() {
         let (all, words) = (Arc::new(Interim::default()), Arc::new(Words::default()));
-        let asked = Request::get("http://h/a").header("x", "1").body(Bytes::new()).unwrap();
-        let (one, other) = (all.wait(&asked, &words), all.wait(&asked, &Arc::default()));
-        assert_eq!(all.lock().get(&all.hash(&asked)).map(Vec::len), Some(2));
+        let fingerprint = Request::get("http://h/a").header("x", "1").body(Bytes::new()).unwrap();
+        let (one, other) = (all.subscribe(&fingerprint, &words), all.subscribe(&fingerprint, &Arc::default()));
+        assert_eq!(all.lock().get(&all.hash(&fingerprint)).map(Vec::len), Some(2));
         drop(one);
-        assert!(!Arc::ptr_eq(&all.lock()[&all.hash(&asked)][0], &words));
+        assert!(!Arc::ptr_eq(&all.lock()[&all.hash(&fingerprint)][0], &words));
         drop(other);
         assert!(all.lock().is_empty());
         for _ in 0..MOST {

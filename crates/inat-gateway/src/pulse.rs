@@ -125,7 +125,7 @@ impl Pulse {
     }
 
     /// Ends when a client that has closed its side has waited so long for an answer to begin that it is taken to have left.
-    pub(crate) async fn is_left(&self, patience: Duration) {
+    pub(crate) async fn until_left(&self, patience: Duration) {
         self.silent.notified().await;
         loop {
             tokio::time::sleep(patience).await;
@@ -154,7 +154,7 @@ impl Pulse {
     }
 
     /// The connection wants to write.
-    pub(crate) fn writes(&self) {
+    pub(crate) fn note_write(&self) {
         if !self.unsent.swap(true, Ordering::Relaxed) {
             self.took_at.store(self.now(), Ordering::Relaxed);
         }
@@ -166,7 +166,7 @@ impl Pulse {
     }
 
     /// The client took this much.
-    pub(crate) fn takes(&self, bytes: usize) {
+    pub(crate) fn note_taken(&self, bytes: usize) {
         let taken = self.taken.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if taken - self.took.load(Ordering::Relaxed) >= MIN_PROGRESS {
             self.took.store(taken, Ordering::Relaxed);
@@ -175,14 +175,14 @@ impl Pulse {
     }
 
     /// hyper has nothing left to write.
-    pub(crate) fn flushes(&self) {
+    pub(crate) fn note_flush(&self) {
         self.flushes.fetch_add(1, Ordering::Relaxed);
         self.flushed.wake();
-        self.is_through();
+        self.note_all_taken();
     }
 
     /// Everything written was taken.
-    pub(crate) fn is_through(&self) {
+    pub(crate) fn note_all_taken(&self) {
         if self.unsent.swap(false, Ordering::Relaxed) {
             self.rest();
         }
@@ -287,7 +287,7 @@ pub(crate) struct Listening(Arc<Pulse>);
 
 impl Listening {
     /// What has come so far would have come by now at the slowest rate, had it begun this much later.
-    pub(crate) fn is_behind(&self, late: Duration) {
+    pub(crate) fn note_lag(&self, late: Duration) {
         self.0.due.store(self.0.now().saturating_sub(millis(late)), Ordering::Relaxed);
     }
 

@@ -115,7 +115,7 @@ pub(crate) async fn receive(
         let ought = Duration::from_secs(received.taken / MIN_RATE);
         let allowed = config.body_timeout.saturating_add(ought);
         let left = allowed.saturating_sub(started.elapsed()).min(config.body_timeout);
-        listening.is_behind(started.elapsed().saturating_sub(ought));
+        listening.note_lag(started.elapsed().saturating_sub(ought));
         let next = tokio::select! {
             biased;
             next = tokio::time::timeout(left, body.frame()) => next,

@@ -94,14 +94,14 @@ impl Wire {
         if self.between.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        self.pulse.writes();
+        self.pulse.note_write();
         while !self.between.is_empty() {
             let text = self.between.clone();
             let written = ready!(self.as_mut().poll_some(cx, &text))?;
             let _ = self.between.split_to(written);
-            self.pulse.takes(written);
+            self.pulse.note_taken(written);
         }
-        self.pulse.is_through();
+        self.pulse.note_all_taken();
         Poll::Ready(Ok(()))
     }
 
@@ -140,7 +140,7 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.as_mut().poll_between(cx))?;
-        self.pulse.writes();
+        self.pulse.note_write();
         if self.explains(buf) {
             return self.poll_explain(cx, buf.len());
         }
@@ -154,7 +154,7 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.as_mut().poll_between(cx))?;
-        self.pulse.writes();
+        self.pulse.note_write();
         if let [buf] = bufs
             && self.explains(buf)
         {
@@ -171,7 +171,7 @@ impl AsyncWrite for Wire {
     /// Called when everything was written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.between.is_empty() {
-            self.pulse.flushes();
+            self.pulse.note_flush();
         }
         ready!(self.as_mut().poll_between(cx))?;
         each!(self, stream => Pin::new(stream).poll_flush(cx))
@@ -187,7 +187,7 @@ impl AsyncWrite for Wire {
 
 fn note(pulse: &Pulse, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
     if let Poll::Ready(Ok(bytes)) = &written {
-        pulse.takes(*bytes);
+        pulse.note_taken(*bytes);
     }
     written
 }

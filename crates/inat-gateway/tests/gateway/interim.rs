@@ -115,3 +115,14 @@ fn the_words_after_the_status_are_upstreams() {
         assert!(stored.cache().contains("hit") && stored.head.starts_with(b"HTTP/1.1 200 OK\r\n"));
     }
 }
+
+#[test]
+fn a_write_hears_it_too() {
+    let origin = Origin::by_hand(|seen, stream| {
+        let text = format!("{HINTS}HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", seen.body.len());
+        stream.write_all(text.as_bytes()).is_ok() && stream.write_all(&seen.body).is_ok()
+    });
+    let gateway = before(&origin);
+    let answer = gateway.request("POST", "/a", "User-Agent: curl/8\r\n", "words");
+    assert_eq!((answer.interim.len(), answer.text().as_str()), (1, "words"));
+}

@@ -50,7 +50,7 @@ impl Held {
     }
 
     /// Its slot is now at this instant of the ledger's, which lies between these two moments.
-    pub(super) fn is_moved(&mut self, at: i64, before: Duration, due: Timestamp) {
+    pub(super) fn moved_to(&mut self, at: i64, before: Duration, due: Timestamp) {
         if let Some(slot) = &mut self.slot {
             (slot.at, slot.wait) = (at, Duration::ZERO);
         }

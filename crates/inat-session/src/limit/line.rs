@@ -182,7 +182,7 @@ impl Limiter {
             match confirmed.await? {
                 Confirmed::Go { at } => {
                     if at != slot.at {
-                        held.is_moved(at, before, self.0.clock.now());
+                        held.moved_to(at, before, self.0.clock.now());
                     }
                     doubt = false;
                 }
