@@ -96,5 +96,5 @@ pub use timestamp::Timestamp;
 #[cfg(any(test, feature = "testing"))]
 pub use transport::Script;
 pub use transport::{
-    Chunks, Fault, HttpTransport, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport,
+    Chunks, Departure, Fault, HttpTransport, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport,
 };

@@ -7,6 +7,7 @@
 //!                     fresh hit   join a twin's flight                     304 freshens, writes invalidate
 //! ```
 
+mod depart;
 mod flight;
 mod metered;
 mod pause;
@@ -71,8 +72,8 @@ async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Re
 async fn ask_server(trip: &mut Trip, prepared: &Prepared, question: &mut Question) -> Result<Response, Error> {
     let body = upload::load(trip, prepared).await?;
     loop {
-        trip.wait_for_slot(prepared).await?; // limit
-        let reply = trip.transmit(prepared, question, &body).await?; // transport
+        let permit = trip.wait_for_slot(prepared).await?; // limit
+        let reply = trip.transmit(prepared, question, &body, permit).await?; // transport
         let reply = reply.validated(trip, prepared); // validate
         settle::note(trip, prepared, &reply);
         let verdict = judge(&reply.outcome(trip.now()), &trip.tried(prepared), &trip.core().backoff, fastrand::f64()); // retry

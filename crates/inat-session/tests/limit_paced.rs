@@ -180,6 +180,32 @@ async fn who_wakes_up_late_still_leaves() {
     }
 }
 
+/// Connecting takes longer than a slot lasts: what leaves later than its slot says so, and others keep their distance from it.
+#[tokio::test]
+async fn a_permit_that_has_passed_is_renewed() {
+    for (limiter, clock, _folder) in both(&Limits { per_second: 1.0, burst: 1, ..Limits::unlimited() }) {
+        let (url, patience) = (url(), Patience::default());
+        let acquire = || limiter.acquire(&url, patience, &quiet);
+        let renew = |permit| limiter.renew(&url, permit, patience, &quiet);
+        let first = acquire().await.unwrap();
+        let same = renew(first.clone()).await.unwrap();
+        assert_eq!((same.at, same.waited), (first.at, Duration::ZERO));
+        clock.advance(Duration::from_millis(300));
+        let moved = renew(same).await.unwrap();
+        assert_eq!((moved.at, moved.waited), (clock.now(), Duration::ZERO));
+        let second = acquire().await.unwrap();
+        assert!(second.at.since(moved.at) >= SECOND, "{:?}", second.at.since(moved.at));
+        // Somebody else has a slot already that the move would come too close to, so there has to be another.
+        let mut third = Box::pin(acquire());
+        assert!(third.as_mut().now_or_never().is_none());
+        clock.advance(Duration::from_millis(300));
+        let another = renew(second).await.unwrap();
+        let third = third.await.unwrap();
+        let apart = another.at.since(third.at).max(third.at.since(another.at));
+        assert!(apart >= SECOND, "{apart:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_unused_permit_can_be_given_back() {
     for (limiter, _clock, _folder) in both(&Limits { per_second: 1.0, burst: 1, ..Limits::unlimited() }) {

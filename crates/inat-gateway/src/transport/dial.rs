@@ -18,10 +18,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use inat_session::Departure;
+
 use crate::Upstream;
 
 /// What the client dials with.
-pub(super) type Connector = HttpsConnector<Dial>;
+pub(super) type Connector = Gated;
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) fn connector(upstreams: &[Upstream]) -> io::Result<Connector> {
@@ -31,7 +33,7 @@ pub(super) fn connector(upstreams: &[Upstream]) -> io::Result<Connector> {
     if encrypted {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let builder = builder.with_provider_and_platform_verifier(provider)?;
-        return Ok(builder.https_or_http().enable_all_versions().wrap_connector(dial));
+        return Ok(Gated(builder.https_or_http().enable_all_versions().wrap_connector(dial)));
     }
     // Nothing is asked for over TLS, so no certificate of the system need be read.
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -39,8 +41,53 @@ pub(super) fn connector(upstreams: &[Upstream]) -> io::Result<Connector> {
         .map_err(io::Error::other)?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    Ok(builder.with_tls_config(config).https_or_http().enable_http1().wrap_connector(dial))
+    Ok(Gated(builder.with_tls_config(config).https_or_http().enable_http1().wrap_connector(dial)))
 }
+
+tokio::task_local! {
+    /// The request whose future is being polled. A client polls the connector within the request that needs the connection.
+    pub(super) static CURRENT: Needs;
+}
+
+/// What a request wants of the connection that is made for it.
+#[derive(Clone, Debug)]
+pub(super) struct Needs {
+    /// How long connecting may take.
+    pub(super) within: Option<Duration>,
+    pub(super) departure: Departure,
+}
+
+/// A connector that asks when it has made a connection whether the request may still leave.
+#[derive(Clone, Debug)]
+pub(super) struct Gated(HttpsConnector<Dial>);
+
+impl Service<Uri> for Gated {
+    type Response = <HttpsConnector<Dial> as Service<Uri>>::Response;
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Fault>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let needs = CURRENT.try_with(Clone::clone).ok();
+        let connecting = self.0.call(to);
+        Box::pin(async move {
+            let Some(Needs { within, departure }) = needs else { return connecting.await };
+            let connection = match within {
+                None => connecting.await?,
+                Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(|_| TookTooLong)??,
+            };
+            if departure.may_leave().await { Ok(connection) } else { Err("the request may not leave".into()) }
+        })
+    }
+}
+
+/// Connecting did.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection in time")]
+pub(super) struct TookTooLong;
 
 /// Dials directly, or through the proxy the environment names. Plain HTTP goes directly: proxies take it in another form,
 /// and it is for servers nearby.

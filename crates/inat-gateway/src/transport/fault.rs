@@ -2,14 +2,19 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use hyper_util::client::legacy::Error as ClientError;
-use inat_session::Fault;
+use inat_session::{Fault, Phase};
+
+use super::dial::TookTooLong;
 
 /// An error that came before the head of an answer.
-pub(super) fn of(error: &ClientError) -> Fault {
+pub(super) fn of(error: &ClientError, connect: Option<Duration>) -> Fault {
     let text = describe(error);
-    if causes(error).any(is_certificate) {
+    if causes(error).any(<dyn Error>::is::<TookTooLong>) {
+        Fault::Timeout { phase: Phase::Connecting, after: connect.unwrap_or_default() }
+    } else if causes(error).any(is_certificate) {
         Fault::Certificate(text)
     } else if error.is_connect() && text.contains("dns error") {
         Fault::Dns(text)

@@ -32,7 +32,7 @@ use crate::interim::Interim;
 use crate::metrics::Metrics;
 use crate::upstream::Kind;
 use crate::{Config, Error};
-use dial::{Connector, Uses};
+use dial::{CURRENT, Connector, Needs, Uses};
 use gather::Gathering;
 pub(crate) use gather::WHOLE;
 use upload::{Progress, Upload};
@@ -84,7 +84,8 @@ impl Raw {
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
-        let Outgoing { mut request, timeouts, verify, .. } = outgoing;
+        let Outgoing { mut request, timeouts, verify, departure, .. } = outgoing;
+        let needs = Needs { within: timeouts.connect, departure };
         if !verify {
             return Err(Fault::Unsendable("the gateway always checks certificates".to_owned()));
         }
@@ -97,10 +98,12 @@ impl Raw {
         }
         // The session sends to the API again by itself, and pays for it.
         let again = (!unpacks && may_go_again(&request)).then(|| copy(&request));
-        let response = match (self.once(&self.client, request, timeouts).await, again) {
+        let sent = CURRENT.scope(needs.clone(), self.once(&self.client, request, timeouts)).await;
+        let response = match (sent, again) {
             (Ok(response), _) => response,
             (Err(failure), Some(request)) if failure.on_a_stale_connection => {
-                self.once(&self.anew, request, timeouts).await.map_err(|failure| failure.fault)?
+                let sent = CURRENT.scope(needs, self.once(&self.anew, request, timeouts)).await;
+                sent.map_err(|failure| failure.fault)?
             }
             (Err(failure), _) => return Err(failure.fault),
         };
@@ -138,10 +141,7 @@ impl Raw {
         let early = tokio::select! {
             biased;
             early = &mut response => Some(early),
-            connected = within(timeouts.connect, connecting) => match connected {
-                Some(()) => None,
-                None => return Err(Failure::new(timed_out(Phase::Connecting, timeouts.connect))),
-            },
+            () = connecting => None,
         };
         let reused = count_use(&connection);
         let answered = match early {
@@ -150,7 +150,7 @@ impl Raw {
         };
         answered.map_err(|error| Failure {
             on_a_stale_connection: reused && fault::says_nothing_of_the_request(&error),
-            fault: fault::of(&error),
+            fault: fault::of(&error, timeouts.connect),
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::bucket::{self, Bucket};
-use super::desk::{Desk, step};
+use super::desk::{Desk, Held, step};
 use super::ledger::{Ask, Ledger, LedgerError, Reserved, Slot, Why};
 use super::limits::Limits;
 use super::memory::MemoryLedger;
@@ -67,17 +67,52 @@ impl Limiter {
             let mut held = self.line_up(&desk, until, on_wait).await?;
             // The caller may have been busy elsewhere when its slot came.
             let overdue = held.is_overdue(clock);
-            let stands = self.stands(&mut held, overdue).await?;
-            let Some(slot) = held.spent().filter(|_| stands) else { continue };
-            let at = clock.now();
-            return Ok(Permit {
-                waited: clock.monotonic().saturating_sub(started),
-                at,
-                leave_by: at.plus(desk.grace),
-                rate_share: slot.share,
-                slot: Some(slot),
-            });
+            if let Some(permit) = self.permit(&desk, &mut held, overdue, started).await? {
+                return Ok(permit);
+            }
         }
+    }
+
+    /// The same permit where it has not passed, or its slot could be moved to now; else another, which is waited for.
+    pub async fn renew(
+        &self,
+        url: &Url,
+        permit: Permit,
+        patience: Patience,
+        on_wait: &(dyn Fn(&Wait) + Send + Sync),
+    ) -> Result<Permit, Refusal> {
+        let clock = &self.0.clock;
+        if !permit.has_passed(clock) {
+            return Ok(Permit { waited: Duration::ZERO, ..permit });
+        }
+        let desk = self.desk(url);
+        let started = clock.monotonic();
+        let mut held = Held { desk: Arc::clone(&desk), slot: permit.slot, before: started, due: clock.now() };
+        match self.permit(&desk, &mut held, true, started).await? {
+            Some(permit) => Ok(permit),
+            None => self.acquire(url, patience, on_wait).await,
+        }
+    }
+
+    /// A permit for this slot, unless it is lost.
+    async fn permit(
+        &self,
+        desk: &Desk,
+        held: &mut Held,
+        doubt: bool,
+        started: Duration,
+    ) -> Result<Option<Permit>, LedgerError> {
+        let stands = self.stands(held, doubt).await?;
+        let clock = &self.0.clock;
+        let (at, monotonic) = (clock.now(), clock.monotonic());
+        Ok(held.slot.take().filter(|_| stands).map(|slot| Permit {
+            waited: monotonic.saturating_sub(started),
+            at,
+            leave_by: at.plus(desk.grace),
+            rate_share: slot.share,
+            until: monotonic.saturating_add(desk.grace),
+            slot: Some(slot),
+        }))
     }
 
     /// How long a request would wait. Takes nothing, and creates no file.
@@ -185,7 +220,14 @@ impl Limiter {
             let at = clock.now();
             if slot.wait.is_zero() {
                 let waited = clock.monotonic().saturating_sub(started);
-                return Ok(Permit { waited, at, leave_by: Timestamp::MAX, rate_share: 1.0, slot: None });
+                return Ok(Permit {
+                    waited,
+                    at,
+                    leave_by: Timestamp::MAX,
+                    rate_share: 1.0,
+                    until: Duration::MAX,
+                    slot: None,
+                });
             }
             on_wait(&Wait { until: at.plus(slot.wait), why: reason(slot.why) });
             clock.sleep_until(at.plus(slot.wait)).await;

@@ -10,7 +10,7 @@ use super::ledger::{LedgerError, Slot};
 #[cfg(doc)]
 use super::limits::Limits;
 use super::rate::WindowName;
-use crate::Timestamp;
+use crate::{Clock, Timestamp};
 
 /// How long a caller is ready to wait. The default is as long as it takes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,21 @@ pub struct Permit {
     pub leave_by: Timestamp,
     /// The share of the limits in force: below 1 after a refusal of the server.
     pub rate_share: f64,
+    /// `leave_by` in the process's own time: the wall clock may be set meanwhile.
+    pub(super) until: Duration,
     pub(super) slot: Option<Slot>,
+}
+
+impl Permit {
+    /// Whether it is for a certain moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Whether that moment has passed.
+    pub(super) fn has_passed(&self, clock: &Clock) -> bool {
+        clock.now() > self.leave_by || clock.monotonic() > self.until
+    }
 }
 
 /// The right to read a body from a media host.

@@ -7,7 +7,7 @@ use super::reply::{Arrived, ArrivedBody, Reply};
 use super::trip::Trip;
 use super::upload::Loaded;
 use crate::Error;
-use crate::limit::Refusal;
+use crate::limit::{Permit, Refusal};
 use crate::lookup::Question;
 use crate::prepare::Prepared;
 use crate::secret::mask_url;
@@ -21,6 +21,7 @@ impl Trip {
         prepared: &Prepared,
         question: &Question,
         body: &Loaded,
+        permit: Permit,
     ) -> Result<Reply, Error> {
         let limits = self.core().timeout.of(&prepared.method, prepared.options.timeout);
         let headers = merged(&prepared.headers, &question.conditions, body.content_type.as_ref());
@@ -37,7 +38,8 @@ impl Trip {
         self.listener()
             .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));
         let url = prepared.target.is_none().then(|| prepared.url.clone());
-        let outgoing = Outgoing { request, timeouts: limits, verify: prepared.options.verify, url };
+        let (departure, asked) = self.departure(prepared, permit);
+        let outgoing = Outgoing { request, timeouts: limits, verify: prepared.options.verify, departure, url };
         let exchange = self.exchange(prepared, outgoing, headers);
         let reply = match self.left(prepared) {
             None => exchange.await?,
@@ -48,6 +50,13 @@ impl Trip {
                 }
             },
         };
+        match asked.result() {
+            Ok(waited) => self.waited = self.waited.saturating_add(waited),
+            Err(refusal) => {
+                self.attempts -= 1;
+                return Err(self.refusal(prepared, refusal));
+            }
+        }
         if let Reply::Failed(fault) = &reply {
             self.listener().tell(Stage::Transport, || fault.to_string());
         }

@@ -7,13 +7,13 @@ use http::StatusCode;
 
 use crate::cache::Trouble;
 use crate::event::Listener;
-use crate::limit::{self, LedgerError, Patience, Refusal};
+use crate::limit::{self, LedgerError, Patience, Permit, Refusal};
 use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::retry::Tried;
 use crate::secret::mask_url;
 use crate::stage::Stage;
-use crate::{Error, Kind, Timestamp};
+use crate::{Error, Kind, Options, Timestamp};
 
 /// A way along the path, with what has been spent on it.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl Trip {
     }
 
     /// Takes a slot of the budget, and waits until it has come. Where bytes are counted, there has to be room for some.
-    pub(super) async fn wait_for_slot(&mut self, prepared: &Prepared) -> Result<(), Error> {
+    pub(super) async fn wait_for_slot(&mut self, prepared: &Prepared) -> Result<Permit, Error> {
         let patience = self.patience(prepared)?;
         let timeouts = self.core.timeout.of(&prepared.method, prepared.options.timeout);
         self.core.transport().get_ready(prepared.options.verify, timeouts);
@@ -89,18 +89,20 @@ impl Trip {
         let taken = async {
             let bytes = limiter.reserve_bytes(&prepared.url, None, patience, &|wait| self.tell_wait(wait)).await?;
             let slot = limiter.acquire(&prepared.url, patience, &|wait| self.tell_wait(wait)).await?;
-            Ok(bytes.waited.saturating_add(slot.waited))
+            Ok((bytes.waited.saturating_add(slot.waited), slot))
         };
         match taken.await {
-            Ok(waited) => self.waited = self.waited.saturating_add(waited),
+            Ok((waited, permit)) => {
+                self.waited = self.waited.saturating_add(waited);
+                Ok(permit)
+            }
             Err(refusal) => {
                 if let Refusal::RetryAfter { status, .. } = refusal {
                     self.trouble = StatusCode::from_u16(status).ok().map(Trouble::Status);
                 }
-                return Err(self.refusal(prepared, refusal));
+                Err(self.refusal(prepared, refusal))
             }
         }
-        Ok(())
     }
 
     /// How long this request is ready to wait.
@@ -109,7 +111,12 @@ impl Trip {
         if left == Some(Duration::ZERO) {
             return Err(self.past_deadline(Stage::Limit, prepared));
         }
-        Ok(Patience { max_delay: prepared.options.max_delay, until: left.map(|left| self.now().plus(left)) })
+        Ok(self.patience_of(&prepared.options))
+    }
+
+    pub(super) fn patience_of(&self, options: &Options) -> Patience {
+        let left = options.deadline.map(|deadline| deadline.saturating_sub(self.elapsed()));
+        Patience { max_delay: options.max_delay, until: left.map(|left| self.now().plus(left)) }
     }
 
     /// How long the caller waits for a slot at most.

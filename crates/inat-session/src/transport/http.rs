@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -21,14 +20,11 @@ use crate::Clock;
 /// may hand on to it.
 #[derive(Debug)]
 pub struct HttpTransport {
-    /// reqwest fixes these two for a whole client, so there is one for each pair in use: usually two, reads and writes.
-    clients: Mutex<HashMap<(bool, Option<Duration>), reqwest::Client>>,
+    /// reqwest fixes for a whole client whether certificates are checked, so there may be two.
+    clients: Mutex<HashMap<bool, reqwest::Client>>,
     decompress: bool,
     clock: Clock,
 }
-
-/// More kinds of clients than this at once means limits that differ by request; the oldest connections are not worth keeping.
-const MAX_CLIENTS: usize = 8;
 
 impl HttpTransport {
     /// A transport without connections. They are made when the first request is sent.
@@ -36,12 +32,12 @@ impl HttpTransport {
         Self { clients: Mutex::default(), decompress: true, clock }
     }
 
-    fn client(&self, verify: bool, connect: Option<Duration>) -> Result<reqwest::Client, Fault> {
+    fn client(&self, verify: bool) -> Result<reqwest::Client, Fault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(verify, connect)) {
+        if let Some(client) = clients.get(&verify) {
             return Ok(client.clone());
         }
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -53,24 +49,18 @@ impl HttpTransport {
             .connector_layer(NoticeConnecting)
             .tls_danger_accept_invalid_certs(!verify)
             .tls_danger_accept_invalid_hostnames(!verify);
-        if let Some(limit) = connect {
-            builder = builder.connect_timeout(limit);
-        }
         let client = builder.build().map_err(|error| Fault::Other(describe(&error)))?;
-        if clients.len() >= MAX_CLIENTS {
-            clients.clear();
-        }
-        clients.insert((verify, connect), client.clone());
+        clients.insert(verify, client.clone());
         Ok(client)
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
-        let Outgoing { request, timeouts, verify, url } = outgoing;
-        let client = self.client(verify, timeouts.connect)?;
+        let Outgoing { request, timeouts, verify, departure, url } = outgoing;
+        let client = self.client(verify)?;
         // A transport around this one may have sent the request elsewhere.
         let parsed = url.filter(|url| *request.uri() == *url.as_str());
         let (parts, body) = request.into_parts();
-        let progress = Progress::default();
+        let progress = Progress::of(departure, timeouts.connect);
         let request = match parsed {
             Some(url) => from_parsed(url, parts, progress.watch(body)),
             None => reqwest::Request::try_from(http::Request::from_parts(parts, progress.watch(body)))
@@ -130,9 +120,9 @@ impl Transport for HttpTransport {
         Box::pin(self.exchange(outgoing))
     }
 
-    fn get_ready(&self, verify: bool, timeouts: Timeouts) {
+    fn get_ready(&self, verify: bool, _: Timeouts) {
         // A client that cannot be made says so when it is to send.
-        drop(self.client(verify, timeouts.connect));
+        drop(self.client(verify));
     }
 }
 
@@ -211,12 +201,12 @@ mod tests {
     #[test]
     fn a_client_made_ready_is_the_one_that_sends() {
         let transport = HttpTransport::new(Clock::system());
-        let timeouts = Timeouts { connect: Some(Duration::from_secs(5)), send: None, read: None };
+        let timeouts = Timeouts { connect: None, send: None, read: None };
         transport.get_ready(true, timeouts);
         transport.get_ready(true, timeouts);
         let made = || transport.clients.lock().unwrap_or_else(PoisonError::into_inner).len();
         assert_eq!(made(), 1);
-        assert!(transport.client(true, timeouts.connect).is_ok());
+        assert!(transport.client(true).is_ok());
         assert_eq!(made(), 1);
     }
 }

@@ -4,6 +4,7 @@
 //! decide: all of that is above it. Yours may stand in for it (`SessionBuilder::transport`).
 
 mod collect;
+mod departure;
 mod fault;
 mod http;
 mod progress;
@@ -19,6 +20,8 @@ use futures_util::Stream;
 use url::Url;
 
 pub(crate) use collect::{Body, collect};
+pub(crate) use departure::Asking;
+pub use departure::Departure;
 pub use fault::{Fault, Phase};
 pub use http::HttpTransport;
 #[cfg(any(test, feature = "testing"))]
@@ -34,6 +37,8 @@ pub struct Outgoing {
     pub timeouts: Timeouts,
     /// Whether the certificate is checked.
     pub verify: bool,
+    /// What to ask before anything is written to a connection that was made for this request.
+    pub departure: Departure,
     /// The URL again, parsed, where the request has it as a URL is written.
     pub(crate) url: Option<Url>,
 }

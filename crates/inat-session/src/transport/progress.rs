@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Fault, Phase, Timeouts};
+use super::{Departure, Fault, Phase, Timeouts};
 use crate::Clock;
 
 /// Bodies are handed to the connection in pieces of this size.
@@ -25,9 +26,17 @@ tokio::task_local! {
     static CURRENT: Progress;
 }
 
-/// How far a request has come.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<watch::Sender<State>>);
+/// How far a request has come, and what its connection has to know.
+#[derive(Clone, Debug)]
+pub(super) struct Progress(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: watch::Sender<State>,
+    departure: Departure,
+    /// How long connecting may take.
+    connect: Option<Duration>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
@@ -36,8 +45,8 @@ struct State {
 }
 
 impl State {
-    /// What is being done, and how long it may take. Connecting is bounded by the client, which divides the time among the
-    /// addresses of a host.
+    /// What is being done, and how long it may take. Connecting is bounded where it is done: what follows it, the wait for
+    /// another slot, is not a part of it.
     fn limit(self, timeouts: Timeouts) -> (Phase, Option<Duration>) {
         match self {
             Self { is_connecting: true, .. } => (Phase::Connecting, None),
@@ -48,6 +57,10 @@ impl State {
 }
 
 impl Progress {
+    pub(super) fn of(departure: Departure, connect: Option<Duration>) -> Self {
+        Self(Arc::new(Shared { state: watch::Sender::default(), departure, connect }))
+    }
+
     /// The body, seen as it is taken. A small one is taken with the head.
     pub(super) fn watch(&self, body: Bytes) -> reqwest::Body {
         if body.len() <= PIECE {
@@ -77,7 +90,7 @@ impl Progress {
 
     /// Ends when nothing has moved for longer than the limit of what is being done.
     pub(super) async fn stalls(&self, timeouts: Timeouts, clock: &Clock) -> Fault {
-        let mut news = self.0.subscribe();
+        let mut news = self.0.state.subscribe();
         loop {
             let (phase, limit) = news.borrow_and_update().limit(timeouts);
             let expired = async {
@@ -94,13 +107,15 @@ impl Progress {
     }
 
     fn note(&self, change: impl FnOnce(&mut State)) {
-        self.0.send_modify(change);
+        self.0.state.send_modify(change);
     }
 }
 
 /// A layer of the connector that notes when a connection is being made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoticeConnecting;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A connector that is watched.
 #[derive(Clone, Debug)]
@@ -116,14 +131,15 @@ impl<S> Layer<S> for NoticeConnecting {
 
 impl<S, R> Service<R> for Watched<S>
 where
-    S: Service<R>,
+    S: Service<R, Error = BoxError>,
+    S::Response: Send,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.0.poll_ready(context)
     }
 
@@ -131,8 +147,17 @@ where
         let progress = CURRENT.try_with(Clone::clone).ok();
         let connecting = self.0.call(target);
         Box::pin(async move {
-            let _connecting = progress.map(Connecting::start);
-            connecting.await
+            let Some(progress) = progress else { return connecting.await };
+            let _connecting = Connecting::start(progress.clone());
+            let connection = match progress.0.connect {
+                None => connecting.await?,
+                Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(io::Error::from)??,
+            };
+            if progress.0.departure.may_leave().await {
+                Ok(connection)
+            } else {
+                Err("the request may not leave".into())
+            }
         })
     }
 }
@@ -175,5 +200,55 @@ where
 
     fn size_hint(&self) -> http_body::SizeHint {
         http_body::SizeHint::with_exact(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Connects at once, or never.
+    #[derive(Clone)]
+    struct Connector {
+        answers: bool,
+    }
+
+    impl Service<()> for Connector {
+        type Response = &'static str;
+        type Error = BoxError;
+        type Future = Pin<Box<dyn Future<Output = Result<&'static str, BoxError>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            if self.answers { Box::pin(async { Ok("connected") }) } else { Box::pin(std::future::pending()) }
+        }
+    }
+
+    async fn connect(answers: bool, may_leave: bool, limit: Duration) -> (Result<&'static str, BoxError>, usize) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let departure = Departure::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Box::pin(std::future::ready(may_leave))
+        });
+        let mut watched = NoticeConnecting.layer(Connector { answers });
+        let progress = Progress::of(departure, Some(limit));
+        let connected = progress.during(async { watched.call(()).await }).await;
+        (connected, asked.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn who_has_connected_asks_whether_it_may_still_leave() {
+        let (connected, asked) = connect(true, true, Duration::from_secs(60)).await;
+        assert_eq!((connected.unwrap(), asked), ("connected", 1));
+        let (refused, asked) = connect(true, false, Duration::from_secs(60)).await;
+        assert!(refused.is_err() && asked == 1);
+        let (late, asked) = connect(false, true, Duration::ZERO).await;
+        let late = late.unwrap_err().downcast::<io::Error>().unwrap();
+        assert_eq!((late.kind(), asked), (io::ErrorKind::TimedOut, 0));
     }
 }

@@ -1,9 +1,13 @@
 //! The budget on the path: who pays, who waits, and who is told to go away.
 
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use inat_session::limit::BucketReport;
-use inat_session::{Clock, Fault, Kind, Origin, Request, Script, Session, Stage, blocking};
+use inat_session::{
+    Clock, Fault, Kind, Origin, Outgoing, Request, Script, Sending, Session, Stage, Transport, blocking,
+};
 
 use crate::support::{BODY, Gate, JSON, Stub, always, offline, ok, reply, scripted, secs, until_async, waits};
 
@@ -319,5 +323,74 @@ fn the_listener_hears_why_it_waits() {
     assert!(waits >= secs(2) && waits < secs(5), "{heard:?}");
     for stage in [Stage::Transport, Stage::Limit, Stage::Retry, Stage::Store] {
         assert!(heard.iter().any(|event| event.stage == stage), "{stage}: {heard:?}");
+    }
+}
+
+/// Makes a connection for every request, which takes its time.
+struct Connects {
+    clock: Clock,
+    takes: Duration,
+    left: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Transport for Connects {
+    fn send(&self, outgoing: Outgoing) -> Sending<'_> {
+        Box::pin(async move {
+            self.clock.advance(self.takes);
+            if !outgoing.departure.may_leave().await {
+                return Err(Fault::Other("it may not leave".to_owned()));
+            }
+            self.left.lock().unwrap().push(self.clock.monotonic());
+            Ok(reply(200, &[JSON], BODY))
+        })
+    }
+}
+
+#[test]
+fn who_is_slow_to_connect_leaves_at_the_right_distance_all_the_same() {
+    let (clock, left) = (Clock::manual(), Arc::<Mutex<Vec<Duration>>>::default());
+    let transport = |takes| Connects { clock: clock.clone(), takes, left: left.clone() };
+    let folder = tempfile::tempdir().unwrap();
+    let session = |takes| {
+        let builder = Session::builder().transport(transport(takes)).clock(clock.clone()).cache_disabled(true);
+        waits(builder.ratelimit_path(folder.path().join("budget.db")).per_second(1.0).burst(1))
+    };
+    // Whoever is slow goes first, and whoever is not comes close.
+    let (slow, quick) = (session(Duration::from_millis(700)), session(Duration::ZERO));
+    for _ in 0..5 {
+        assert!(slow.get(TAXA).unwrap().origin().attempts() == 1);
+        quick.get(TAXA).unwrap();
+    }
+    let left = left.lock().unwrap().clone();
+    assert!(left.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) >= secs(1)), "{left:?}");
+    assert!(left[9].saturating_sub(left[0]) < secs(20), "nothing is wasted: {left:?}");
+}
+
+#[test]
+fn where_the_budget_cannot_say_whether_it_may_leave_nothing_is_sent() {
+    let (clock, left) = (Clock::manual(), Arc::<Mutex<Vec<Duration>>>::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("budget.db");
+    let connects = Connects { clock: clock.clone(), takes: secs(1), left: left.clone() };
+    let locks = Locks { connects, file: file.clone() };
+    let builder = Session::builder().transport(locks).clock(clock).cache_disabled(true).ratelimit_path(file);
+    let error = waits(builder).get(TAXA).unwrap_err();
+    assert!(matches!(error.kind(), Kind::Budget(_)) && error.attempts() == 0, "{error:?}");
+    assert!(left.lock().unwrap().is_empty());
+}
+
+/// While this one connects, another program locks the budget.
+struct Locks {
+    connects: Connects,
+    file: PathBuf,
+}
+
+impl Transport for Locks {
+    fn send(&self, outgoing: Outgoing) -> Sending<'_> {
+        Box::pin(async move {
+            let other = rusqlite::Connection::open(&self.file).unwrap();
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
+            self.connects.send(outgoing).await
+        })
     }
 }

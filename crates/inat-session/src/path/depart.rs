@@ -1,0 +1,68 @@
+//! Leaving in time. A request leaves when its slot comes; but where a connection has to be made first, that takes longer than
+//! a slot lasts, and what arrives late is too close to the next. So the transport asks again when the connection stands.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::trip::Trip;
+use crate::limit::{Permit, Refusal};
+use crate::prepare::Prepared;
+use crate::transport::Departure;
+
+/// What was asked, and what came of it.
+#[derive(Clone, Default)]
+pub(super) struct Asked(Arc<Mutex<Found>>);
+
+#[derive(Default)]
+struct Found {
+    /// Time spent waiting for another slot.
+    waited: Duration,
+    refusal: Option<Refusal>,
+}
+
+impl Asked {
+    /// How long it was waited for another slot, or why there was none.
+    pub(super) fn result(&self) -> Result<Duration, Refusal> {
+        let mut found = self.lock();
+        found.refusal.take().map_or(Ok(found.waited), Err)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trip {
+    /// What the transport asks before it writes to a new connection.
+    pub(super) fn departure(&self, prepared: &Prepared, permit: Permit) -> (Departure, Asked) {
+        let asked = Asked::default();
+        if !permit.may_pass() {
+            return (Departure::default(), asked);
+        }
+        let (trip, options, url) = (self.clone(), prepared.options.clone(), prepared.url.clone());
+        let (found, permit) = (Arc::downgrade(&asked.0), Arc::new(Mutex::new(permit)));
+        let ask = move || {
+            let (trip, url, found, permit) = (trip.clone(), url.clone(), found.upgrade(), permit.clone());
+            let patience = trip.patience_of(&options);
+            let asking = async move {
+                // A connection may come when the request has had its answer on another, and is for others then.
+                let Some(found) = found.map(Asked) else { return true };
+                let last = permit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let renewed = trip.core().limiter.renew(&url, last, patience, &|wait| trip.tell_wait(wait)).await;
+                match renewed {
+                    Ok(renewed) => {
+                        found.lock().waited += renewed.waited;
+                        *permit.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
+                        true
+                    }
+                    Err(refusal) => {
+                        found.lock().refusal = Some(refusal);
+                        false
+                    }
+                }
+            };
+            Box::pin(asking) as crate::transport::Asking
+        };
+        (Departure::new(ask), asked)
+    }
+}
