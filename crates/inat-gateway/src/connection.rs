@@ -51,6 +51,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            // What the client has sent is seen before it is judged.
+            biased;
             ended = &mut connection => {
                 if let Err(error) = ended {
                     tracing::debug!("a connection ended: {error}");

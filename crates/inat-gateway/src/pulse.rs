@@ -378,6 +378,7 @@ pub(crate) enum End {
 pub(crate) struct Watchman {
     marked_at: Instant,
     marked: u64,
+    looked_at: Instant,
 }
 
 /// How long a client may keep us waiting when others want its place.
@@ -388,11 +389,17 @@ const MIN_PROGRESS: u64 = 16 << 10;
 
 impl Watchman {
     pub(crate) fn new() -> Self {
-        Self { marked_at: Instant::now(), marked: 0 }
+        Self { marked_at: Instant::now(), marked: 0, looked_at: Instant::now() }
     }
 
     /// Whether the connection has to end.
     pub(crate) fn look(&mut self, pulse: &Pulse, config: &Config) -> Option<End> {
+        let since = std::mem::replace(&mut self.looked_at, Instant::now()).elapsed();
+        if since > config.tick() * 2 + SLOW {
+            // It is us who were away (stopped, or the machine slept). What came meanwhile is read until the next look.
+            self.mark(pulse.moved.load(Ordering::Relaxed));
+            return None;
+        }
         let moved = pulse.moved.load(Ordering::Relaxed);
         match pulse.idle() {
             Some(idle) => {

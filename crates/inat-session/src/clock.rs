@@ -131,12 +131,44 @@ impl Clock {
         self.sleep(at.since(self.now())).await;
     }
 
-    /// A time limit on something real, a socket or another process: ends after `limit`. A manual clock has no part in how
-    /// long real things take, so on it this never ends.
-    pub(crate) async fn expire(&self, limit: Duration) {
+    /// A deadline on something real: ends after `limit`. A manual clock has no part in how long real things take, so on it this
+    /// never ends.
+    pub(crate) async fn elapse(&self, limit: Duration) {
         match &self.0 {
             Kind::System => tokio::time::sleep(limit).await,
             Kind::Manual(_) => std::future::pending().await,
+        }
+    }
+
+    /// A limit on how long a socket or another process may be silent: like a deadline, but time for which this process did not
+    /// run hardly counts. It is waited for in parts, and when the process was stopped or the machine slept, that is one part;
+    /// what came meanwhile is seen in the others, and not given up unread.
+    pub(crate) async fn expire(&self, limit: Duration) {
+        const LONGEST: Duration = Duration::from_secs(1);
+        let part = (limit / 8).min(LONGEST);
+        let mut left = limit;
+        while !left.is_zero() {
+            let now = left.min(part.max(Duration::from_millis(1)));
+            self.elapse(now).await;
+            left = left.saturating_sub(now);
+        }
+    }
+
+    /// What a future comes to, if it does before it [expires](Self::expire).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let clock = inat_session::Clock::system();
+    /// assert_eq!(clock.within(Duration::from_secs(60), std::future::ready(1)).await, Some(1));
+    /// assert_eq!(clock.within(Duration::ZERO, std::future::pending::<()>()).await, None);
+    /// # });
+    /// ```
+    pub async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = self.expire(limit) => None,
         }
     }
 

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use inat_session::Departure;
+use inat_session::{Clock, Departure};
 
 use crate::Upstream;
 
@@ -77,7 +77,7 @@ impl Service<Uri> for Gated {
             let Some(Needs { within, departure }) = needs else { return connecting.await };
             let connection = match within {
                 None => connecting.await?,
-                Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(|_| TookTooLong)??,
+                Some(limit) => Clock::system().within(limit, connecting).await.ok_or(TookTooLong)??,
             };
             if departure.may_leave().await { Ok(connection) } else { Err("the request may not leave".into()) }
         })

@@ -26,7 +26,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use inat_session::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
+use inat_session::{Chunks, Clock, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 
 use crate::interim::Interim;
 use crate::metrics::Metrics;
@@ -279,7 +279,7 @@ fn count_use(connection: &CaptureConnection) -> bool {
 async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
     match limit {
         None => Some(future.await),
-        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
+        Some(limit) => Clock::system().within(limit, future).await,
     }
 }
 

@@ -44,8 +44,9 @@ impl Trip {
         let reply = match self.left(prepared) {
             None => exchange.await?,
             Some(left) => tokio::select! {
+                biased;
                 reply = exchange => reply?,
-                () = self.core().clock.expire(left) => {
+                () = self.core().clock.elapse(left) => {
                     Reply::Failed(Fault::Timeout { phase: Phase::Reading, after: left })
                 }
             },

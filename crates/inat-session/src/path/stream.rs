@@ -152,7 +152,7 @@ impl Body {
         let mut pieces = pin!(first.chain(rest));
         let mut late = pin!(async {
             match left {
-                Some(left) => clock.expire(left).await,
+                Some(left) => clock.elapse(left).await,
                 None => std::future::pending().await,
             }
         });

@@ -68,6 +68,7 @@ impl HttpTransport {
         };
         let sent = progress.during(client.execute(request));
         let mut response = tokio::select! {
+            biased;
             sent = sent => sent.map_err(|error| classify(&error, timeouts))?,
             fault = progress.stalls(timeouts, &self.clock) => return Err(fault),
         };
@@ -91,11 +92,9 @@ impl HttpTransport {
             let (mut chunks, clock) = state?;
             let next = match timeouts.read {
                 None => chunks.next().await,
-                Some(limit) => tokio::select! {
-                    next = chunks.next() => next,
-                    () = clock.expire(limit) => {
-                        return Some((Err(Fault::Timeout { phase: Phase::Reading, after: limit }), None));
-                    }
+                Some(limit) => match clock.within(limit, chunks.next()).await {
+                    Some(next) => next,
+                    None => return Some((Err(Fault::Timeout { phase: Phase::Reading, after: limit }), None)),
                 },
             };
             match next? {

@@ -100,6 +100,7 @@ impl Progress {
                 }
             };
             tokio::select! {
+                biased;
                 Ok(()) = news.changed() => {}
                 () = expired => return Fault::Timeout { phase, after: limit.unwrap_or_default() },
             }
@@ -151,7 +152,10 @@ where
             let _connecting = Connecting::start(progress.clone());
             let connection = match progress.0.connect {
                 None => connecting.await?,
-                Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(io::Error::from)??,
+                Some(limit) => match Clock::system().within(limit, connecting).await {
+                    Some(connected) => connected?,
+                    None => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+                },
             };
             if progress.0.departure.may_leave().await {
                 Ok(connection)
