@@ -317,6 +317,31 @@ fn waiting_for_a_lock_is_bounded_and_not_paid_at_every_call() {
     works(&store);
 }
 
+/// Whoever comes next would take it for fresh.
+#[test]
+fn what_could_not_be_removed_is_before_the_store_is_closed() {
+    let (_folder, path) = folder();
+    filled(&path);
+    let store = SqliteStore::at(&path, Config { busy_timeout: Duration::from_millis(200), ..config() });
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(store.invalidate(&["https://api.inaturalist.org/v1/taxa/1".to_owned()]).is_err());
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| store.close());
+        other.execute_batch("ROLLBACK").unwrap();
+        closing.join().unwrap();
+    });
+    let next = SqliteStore::at(&path, config());
+    assert!(hit(&next, &key(1), NOW).is_none() && hit(&next, &key(2), NOW).is_some());
+    // It does not wait for ever.
+    let store = SqliteStore::at(&path, Config { busy_timeout: Duration::from_millis(20), ..config() });
+    let other = Connection::open(&path).unwrap();
+    assert!(hit(&store, &key(2), NOW).is_some());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(store.invalidate(&["https://api.inaturalist.org/v1/taxa/2".to_owned()]).is_err());
+    store.close();
+}
+
 #[test]
 fn what_could_not_be_removed_under_a_lock_is_not_served_and_goes_later() {
     let (_folder, path) = folder();

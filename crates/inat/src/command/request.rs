@@ -221,9 +221,11 @@ impl Asked<'_> {
         self.screen.dim(&show::footer::line(response, &budget));
     }
 
-    /// Lets work in the background finish: an answer served while it is refreshed is why there may be some.
+    /// Lets work in the background finish: an answer served while it is refreshed is why there may be some. And what a write has
+    /// outdated may still have to be removed, where another program kept the cache locked.
     fn settle(&self, response: &Response) {
-        if matches!(response.origin(), Origin::Stale { .. }) || response.bytes().is_err() {
+        let wrote = !response.method().is_safe();
+        if wrote || matches!(response.origin(), Origin::Stale { .. }) || response.bytes().is_err() {
             // It only says that this is no place to wait, and it is one.
             let _ = self.session.close();
         }

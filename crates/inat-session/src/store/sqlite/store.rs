@@ -1,6 +1,7 @@
 //! [`Store`] and [`Coherent`] for the file: each method says what to do on the open file and what to do in memory instead.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -48,6 +49,26 @@ impl SqliteStore {
         instead: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if self.config.read_only { Err(StoreError::ReadOnly) } else { self.with(work, instead) }
+    }
+
+    /// Removals that are still owed would be forgotten with this process, and what is out of date served as fresh by others.
+    fn settle_at_last(&self) {
+        /// So many times the usual wait for the lock.
+        const PATIENCE: u32 = 5;
+        let clock = &self.config.clock;
+        let until = clock.monotonic().saturating_add(self.config.busy_timeout * PATIENCE);
+        while !self.owed.is_empty() {
+            let settled = self.write(|_| Ok(()), |_| Ok(()));
+            if !matches!(settled, Err(StoreError::Locked(_))) {
+                return;
+            }
+            if clock.monotonic() >= until {
+                let path = self.path.display();
+                tracing::warn!(%path, "the cache file stayed locked: what is out of date in it could not be removed");
+                return;
+            }
+            clock.pause(Duration::from_millis(50));
+        }
     }
 
     /// Writes when entries were last used, unless that would have to wait.
@@ -179,6 +200,7 @@ impl Store for SqliteStore {
     }
 
     fn close(&self) {
+        self.settle_at_last();
         self.write_uses();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Open(database) = &*state {
