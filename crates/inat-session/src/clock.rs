@@ -154,7 +154,8 @@ impl Clock {
         }
     }
 
-    /// What a future comes to, if it does before it [expires](Self::expire).
+    /// What a future comes to within a limit on silence. Time for which this process did not run, because it was stopped or the
+    /// machine slept, hardly counts.
     ///
     /// ```
     /// # use std::time::Duration;
