@@ -4,6 +4,7 @@
 //! for it has left, it is aborted. What must not be shared (an answer that is not to be kept, an error of the leader's own
 //! impatience) releases the others, who go on by themselves.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -32,7 +33,14 @@ pub(crate) struct Landing {
 
 /// The flights under way in this process.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Flights(Arc<Mutex<HashMap<Twin, Weak<Flight>>>>);
+pub(crate) struct Flights(Arc<Mutex<HashMap<Twin, Listed>>>);
+
+/// A flight in the list, with a number of its own: another may have taken the place of one that was aborted.
+#[derive(Debug)]
+struct Listed {
+    number: u64,
+    flight: Weak<Flight>,
+}
 
 #[derive(Debug)]
 struct Flight {
@@ -105,29 +113,33 @@ impl Flights {
         F: Future<Output = Landing> + Send + 'static,
     {
         let mut flights = self.lock();
-        if let Some(flight) = flights.get(&twin).and_then(Weak::upgrade)
+        if let Some(flight) = flights.get(&twin).and_then(|listed| listed.flight.upgrade())
             && !flight.is_lost()
         {
             return Ok(Seat::Follower(flight));
         }
         let (land, landed) = watch::channel(None);
-        let (flights_of_task, work) = (self.clone(), start());
+        let (flights_of_task, work, number) = (self.clone(), start(), fastrand::u64(..));
         let task = spawn(async move {
             let landing = work.await;
             // Gone from the list before it is told: who comes now finds the answer in the store.
-            flights_of_task.lock().remove(&twin);
+            if let Entry::Occupied(own) = flights_of_task.lock().entry(twin)
+                && own.get().number == number
+            {
+                own.remove();
+            }
             land.send_replace(Some(landing));
         })?;
         let flight = Arc::new(Flight { landed, task: task.abort_handle() });
-        flights.insert(twin, Arc::downgrade(&flight));
+        flights.insert(twin, Listed { number, flight: Arc::downgrade(&flight) });
         Ok(Seat::Leader(flight))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Twin, Weak<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Twin, Listed>> {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Aborted flights leave their line behind; swept when the list grows, so that it cannot grow for ever.
         if flights.len() > 64 {
-            flights.retain(|_, flight| flight.strong_count() > 0);
+            flights.retain(|_, listed| listed.flight.strong_count() > 0);
         }
         flights
     }
@@ -204,7 +216,7 @@ mod tests {
                 tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
             })
             .collect();
-        while flights.lock().get(&TWIN).is_none_or(|flight| flight.strong_count() < 100) {
+        while flights.lock().get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 100) {
             tokio::task::yield_now().await;
         }
         gate.notify_one();
@@ -237,7 +249,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let follower = spawn_caller();
-        while flights.lock().get(&TWIN).is_none_or(|flight| flight.strong_count() < 2) {
+        while flights.lock().get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 2) {
             tokio::task::yield_now().await;
         }
         leader.abort();
@@ -268,7 +280,7 @@ mod tests {
                 tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
             })
             .collect();
-        while flights.lock().get(&TWIN).is_none_or(|flight| flight.strong_count() < 3) {
+        while flights.lock().get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 3) {
             tokio::task::yield_now().await;
         }
         gate.notify_one();
