@@ -1,7 +1,7 @@
 //! Interim answers (RFC 9110 §15.2): what upstream says before it answers. A gateway has to hand it on.
 //!
 //! The session knows only answers, and one flight may fly for several clients. So who waits is written down here by what it
-//! fingerprint for, and the transport tells all of them. The words then go out between two answers, which only the connection's
+//! asked for, and the transport tells all of them. The words then go out between two answers, which only the connection's
 //! [`Wire`](crate::wire::Wire) knows how to do: hyper, as a server, sends none.
 
 use std::collections::HashMap;
@@ -22,8 +22,9 @@ const MOST: usize = 32 << 10;
 
 /// Clients that are known to understand interim answers, by what they call themselves. All that are built on Python's own
 /// `http.client` take whatever comes first for the answer, and may call themselves anything; RFC 8297 §3 lets such be spared.
-const KNOWING: [&str; 9] =
-    ["bun/", "curl/", "deno/", "go-http-client/", "hyper/", "libcurl", "mozilla/", "node", "undici"];
+const KNOWING: [&str; 7] = ["bun/", "curl/", "deno/", "go-http-client/", "hyper/", "node", "undici"];
+/// Sent by whatever has `fetch`, browsers above all. Their names are borrowed by all kinds of programs.
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Fields that the session adds or takes away, so that they tell nobody apart here.
 const SETTLED: [HeaderName; 5] = [ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE];
@@ -69,7 +70,9 @@ impl Interim {
 
     fn hash(&self, request: &Request<Bytes>) -> Fingerprint {
         let mut hasher = self.hasher.build_hasher();
-        (request.method(), request.uri(), request.body()).hash(&mut hasher);
+        // A body may be long, and is shared and not copied on its way: where it lies says which it is.
+        let body = Some(request.body()).filter(|body| !body.is_empty()).map(|body| (body.as_ptr(), body.len()));
+        (request.method(), request.uri(), body).hash(&mut hasher);
         for (name, value) in request.headers().iter().filter(|(name, _)| !SETTLED.contains(name)) {
             (name, value).hash(&mut hasher);
         }
@@ -99,7 +102,8 @@ impl Drop for Subscription {
 /// not know them.
 pub(crate) fn is_understood(version: Version, headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-    version == Version::HTTP_11 && KNOWING.iter().any(|knowing| agent.contains(knowing))
+    let knows = headers.contains_key(SEC_FETCH_MODE) || KNOWING.iter().any(|knowing| agent.contains(knowing));
+    version == Version::HTTP_11 && knows
 }
 
 /// An interim answer as it is written. 100 is between neighbours, as `Expect` is, and 101 is none.
@@ -177,11 +181,15 @@ mod tests {
     #[test]
     fn who_is_told() {
         let with = |agent: &'static str| HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(agent))]);
-        for agent in ["curl/8.0", "node", "undici", "httr2/1.0.0 r-curl/5.2.0 libcurl/8.5.0", "Mozilla/5.0 (X11)"] {
+        for agent in ["curl/8.0", "node", "undici", "httr2/1.0.0 r-curl/5.2.0 libcurl/8.5.0"] {
             assert!(is_understood(Version::HTTP_11, &with(agent)), "{agent}");
             assert!(!is_understood(Version::HTTP_10, &with(agent)) && !is_understood(Version::HTTP_2, &with(agent)));
         }
-        for agent in ["python-requests/2.32 pyinaturalist/0.20", "Python-urllib/3.11", "my script (me@example.org)", ""]
+        let mut browser = with("Mozilla/5.0 (X11)");
+        browser.insert(SEC_FETCH_MODE, HeaderValue::from_static("cors"));
+        assert!(is_understood(Version::HTTP_11, &browser));
+        for agent in
+            ["python-requests/2.32", "Python-urllib/3.11", "Mozilla/5.0 (X11)", "my script (me@example.org)", ""]
         {
             assert!(!is_understood(Version::HTTP_11, &with(agent)), "{agent}");
         }

@@ -12,6 +12,7 @@ use crate::lookup::Shelf;
 use crate::prepare::{self, Defaults, Prepared, Sendable};
 use crate::request::Request;
 use crate::retry::Backoff;
+use crate::runtime::{may_wait, spawn};
 use crate::stage::Stage;
 use crate::transport::{HttpTransport, RequestTimeout, Transport};
 use crate::{Clock, Error, Kind};
@@ -65,8 +66,22 @@ impl Core {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
         self.background.finish(&self.clock, PATIENCE).await;
-        self.shelf.close();
+        self.close_store().await;
         self.limiter.close();
+    }
+
+    /// It may have to wait for a lock, to remove what it could not. Only a session that has sent something has anything to
+    /// remove, and a runtime to wait on; closing another starts none.
+    async fn close_store(&self) {
+        if self.transport.get().is_some() {
+            let store = Arc::clone(self.shelf.store());
+            if let Ok(closing) = spawn(async move { may_wait(|| store.close()) })
+                && closing.await.is_ok()
+            {
+                return;
+            }
+        }
+        self.shelf.close();
     }
 }
 

@@ -56,7 +56,7 @@ impl SqliteStore {
         /// So many times the usual wait for the lock.
         const PATIENCE: u32 = 5;
         let clock = &self.config.clock;
-        let until = clock.monotonic().saturating_add(self.config.busy_timeout * PATIENCE);
+        let until = clock.monotonic().saturating_add(self.config.busy_timeout.saturating_mul(PATIENCE));
         while !self.owed.is_empty() {
             let settled = self.write(|_| Ok(()), |_| Ok(()));
             if !matches!(settled, Err(StoreError::Locked(_))) {
