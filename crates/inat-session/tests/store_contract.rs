@@ -284,6 +284,33 @@ fn the_least_recently_used_make_room_and_the_bound_holds() {
 }
 
 #[test]
+fn the_bound_holds_for_small_entries_that_several_put_into_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let config = Config { max_bytes: BOUND, clock: Clock::manual(), ..Config::default() };
+    let stores: Vec<_> = (0..4).map(|_| SqliteStore::at(&path, config.clone())).collect();
+    let put = |store: &SqliteStore, number: u64| {
+        let (key, entry, body) = (key(number), numbered(number), noise(number, 900));
+        match store.put_at_once(&key, &entry, &body, NOW) {
+            Some(put) => put.unwrap(),
+            None => store.put(&key, &entry, &body, NOW).unwrap(),
+        }
+    };
+    // All have seen the file when it was empty; one fills it, and the others must notice.
+    (0..4).for_each(|one| put(&stores[one], one as u64));
+    (10..3000).for_each(|number| put(&stores[0], number));
+    for (one, store) in stores.iter().enumerate() {
+        for number in 0..300 {
+            put(store, 10_000 + 1000 * one as u64 + number);
+        }
+        let stats = store.stats().unwrap();
+        assert!(stats.total_bytes <= BOUND, "{one}: {stats:?}");
+    }
+    let stats = stores[0].stats().unwrap();
+    assert!(stats.total_bytes <= BOUND && stats.total_bytes > BOUND * 3 / 4, "{stats:?}");
+}
+
+#[test]
 fn a_body_beyond_the_bound_is_refused_and_nothing_is_lost_for_it() {
     with_each(|store, _| {
         store.put(&key(1), &numbered(1), &"kept".into(), NOW).unwrap();

@@ -15,6 +15,9 @@ use super::open;
 use super::transaction::Transaction;
 use super::{Config, SqliteStore};
 
+/// So long a write that should be done at once waits for those before it. Each takes a tenth of this, and moving the thread's
+/// other tasks to another one takes as long.
+const MOMENT: Duration = Duration::from_millis(1);
 /// Reading connections kept for the next reader.
 const IDLE: usize = 16;
 /// Reads of one connection after which it looks whether the file was deleted or replaced. Every write looks.
@@ -34,7 +37,7 @@ pub(super) struct Database {
     /// Which file it was at that time.
     pub(super) inode: Option<Inode>,
     readers: Mutex<Vec<Reader>>,
-    writer: Mutex<Option<Writer>>,
+    writer: parking_lot::Mutex<Option<Writer>>,
     pub(super) leases: Leases,
     pub(super) glance: Glance,
     glances: AtomicU32,
@@ -57,6 +60,8 @@ struct Writer {
     log: Option<Arc<AtomicU64>>,
     /// The log is written back beyond this many.
     log_bound: u64,
+    /// How long it waits for others, as SQLite was told last.
+    patience: Option<Duration>,
 }
 
 impl Database {
@@ -66,7 +71,7 @@ impl Database {
             serial,
             inode,
             readers: Mutex::new(vec![reader]),
-            writer: Mutex::default(),
+            writer: parking_lot::Mutex::default(),
             leases: Leases::default(),
             glance: Glance::default(),
             glances: AtomicU32::new(0),
@@ -115,22 +120,22 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let patience = if store.patience.is_lost() { Duration::ZERO } else { store.config.busy_timeout };
-        self.write_with(store, &mut lock(&self.writer), patience, work)
+        self.write_with(store, &mut self.writer.lock(), patience, work)
     }
 
-    /// The same when that takes microseconds; `None` where somebody else writes, or the log has to be written back. What goes
-    /// wrong is told by the next one that may wait.
+    /// The same when that takes microseconds; `None` where somebody else writes for long, or the log has to be written back.
+    /// What goes wrong is told by the next one that may wait.
     pub(super) fn write_at_once<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Option<T> {
-        let mut writer = self.writer.try_lock().ok()?;
+        let mut writer = self.writer.try_lock_for(MOMENT)?;
         let writer = writer.as_mut().filter(|writer| writer.is_quick())?;
-        writer.transact(Duration::ZERO, work).ok()
+        writer.transact(&self.glance, Duration::ZERO, work).ok()
     }
 
     /// Closes everything, after the log was written back as far as readers allow.
     pub(super) fn close(&self) {
         lock(&self.readers).clear();
         // Closing the last connection of all processes writes back the log and removes it; SQLite does it by itself.
-        lock(&self.writer).take();
+        self.writer.lock().take();
     }
 
     /// Like [`Database::write`], but only if nobody else is writing, neither thread nor process.
@@ -140,8 +145,8 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         match self.writer.try_lock() {
-            Ok(mut writer) => self.write_with(store, &mut writer, Duration::ZERO, work),
-            Err(_) => Ok(()),
+            Some(mut writer) => self.write_with(store, &mut writer, Duration::ZERO, work),
+            None => Ok(()),
         }
     }
 
@@ -156,7 +161,7 @@ impl Database {
             Some(writer) => writer,
             None => writer.insert(self.writing(store)?),
         };
-        let done = writer.transact(patience, work);
+        let done = writer.transact(&self.glance, patience, work);
         writer.write_back();
         done
     }
@@ -173,6 +178,7 @@ impl Database {
         // the last few entries, which a cache can bear.
         conn.execute_batch(&format!("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {LOG_BYTES}"))?;
         let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        self.glance.open(&store.path);
         let log = (mode == "wal").then(Arc::default);
         if let Some(log) = &log {
             let log: Arc<AtomicU64> = Arc::clone(log);
@@ -183,7 +189,7 @@ impl Database {
             }))?;
         }
         let log_bound = CHECKPOINT_PAGES.min(store.config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16);
-        Ok(Writer { conn, log, log_bound })
+        Ok(Writer { conn, log, log_bound, patience: None })
     }
 
     /// One more connection to the same file, not to another that took its place.
@@ -198,14 +204,18 @@ impl Database {
 impl Writer {
     fn transact<T>(
         &mut self,
+        glance: &Glance,
         patience: Duration,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         if has_moved(&self.conn) {
             return Err(Fault::Moved);
         }
-        self.conn.busy_timeout(patience)?;
-        let transaction = Transaction::begin(&self.conn)?;
+        if self.patience != Some(patience) {
+            self.conn.busy_timeout(patience)?;
+            self.patience = Some(patience);
+        }
+        let transaction = Transaction::begin(&self.conn, glance)?;
         let done = work(&transaction)?;
         transaction.commit()?;
         Ok(done)

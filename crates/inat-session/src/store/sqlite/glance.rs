@@ -3,7 +3,7 @@
 //! `PRAGMA data_version` says it too, but takes and gives back a lock for that: two or three microseconds, most of what a hit
 //! from the memory tier costs. All who share a file in WAL mode also share its index (`-shm`), which opens with a header that
 //! every commit rewrites: a counter, the last frame and its checksum (<https://www.sqlite.org/walformat.html>, §2.1). While
-//! these bytes stay, nothing was committed. When they change, or there are none, SQLite is asked.
+//! these bytes stay, nothing was committed. The header also has the size of the file. Where there is none, SQLite is asked.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,11 +16,25 @@ use super::open::beside;
 const LEN: usize = 48;
 /// Where it says that it is valid.
 const IS_INIT: usize = 12;
+/// Where it has the size of a page, and the number of pages after the last commit, both in the machine's byte order.
+const PAGE: usize = 14;
+const PAGES: usize = 20;
 
 /// What the header said.
 pub(super) type Header = [u8; LEN];
 
-/// The index of one database, and what it said when SQLite was asked last.
+/// What a look at the header shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Glimpse {
+    /// Nothing was committed since the header was learned.
+    Same,
+    /// Something may have been.
+    Changed(Header),
+    /// There is no header to be seen.
+    Nothing,
+}
+
+/// The index of one database, and what it said when it was learned.
 #[derive(Debug, Default)]
 pub(super) struct Glance(RwLock<Known>);
 
@@ -31,17 +45,36 @@ struct Known {
 }
 
 impl Glance {
-    /// What the header says now, and whether it said so when SQLite was asked last.
-    pub(super) fn look(&self) -> (Option<Header>, bool) {
+    /// Looks at the header.
+    pub(super) fn look(&self) -> Glimpse {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let header = known.index.as_ref().and_then(|index| read(index));
-        (header, header.is_some() && header == known.header)
+        match known.index.as_ref().and_then(|index| read(index)) {
+            None => Glimpse::Nothing,
+            header if header == known.header => Glimpse::Same,
+            Some(header) => Glimpse::Changed(header),
+        }
     }
 
-    /// SQLite was asked after the header had said this. A connection to `database` is open, and has read from it.
-    pub(super) fn learn(&self, database: &Path, header: Option<Header>) {
+    /// How many bytes the file has after the last commit, the log included.
+    pub(super) fn size_of_file(&self) -> Option<u64> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let header = read(known.index.as_deref()?)?;
+        let page = match u16::from_ne_bytes(*header[PAGE..].first_chunk()?) {
+            // 65536 does not fit.
+            1 => 1 << 16,
+            bytes => u64::from(bytes),
+        };
+        Some(page * u64::from(u32::from_ne_bytes(*header[PAGES..].first_chunk()?)))
+    }
+
+    /// Whoever finds the header like this again may take for true what is read from now on.
+    pub(super) fn learn(&self, header: Header) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).header = Some(header);
+    }
+
+    /// Opens the index, if it can be. A connection to `database` is open, and has read from it.
+    pub(super) fn open(&self, database: &Path) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.header = header;
         if known.index.is_none() {
             known.index = index_of(database);
         }
@@ -112,40 +145,61 @@ mod tests {
         let (_folder, path, ours) = database();
         let other = Connection::open(&path).unwrap();
         let glance = Glance::default();
-        glance.learn(&path, glance.look().0);
-        assert!(!glance.look().1, "nothing was asked under what the header says");
+        assert_eq!(glance.look(), Glimpse::Nothing);
+        glance.open(&path);
+        let learn = || match glance.look() {
+            Glimpse::Changed(header) => glance.learn(header),
+            other => panic!("{other:?}"),
+        };
+        learn();
         for writer in [&ours, &other] {
-            glance.learn(&path, glance.look().0);
-            assert!(glance.look().1);
+            assert_eq!(glance.look(), Glimpse::Same);
             assert_eq!(ours.query_row("SELECT COUNT(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap() & 1, 0);
-            assert!(glance.look().1, "reading changes nothing");
+            assert_eq!(glance.look(), Glimpse::Same, "reading changes nothing");
             writer.execute_batch("BEGIN; INSERT INTO t VALUES (1), (2)").unwrap();
-            assert!(glance.look().1, "nor does what is not committed");
+            assert_eq!(glance.look(), Glimpse::Same, "nor does what is not committed");
             writer.execute_batch("COMMIT").unwrap();
-            assert!(!glance.look().1);
+            learn();
         }
-        glance.learn(&path, glance.look().0);
         // The log starts again from its beginning, with other marks.
         other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (3)").unwrap();
-        assert!(!glance.look().1);
+        learn();
     }
 
     #[test]
-    fn a_file_without_a_log_is_never_known() {
+    fn the_header_has_the_size_that_sqlite_would_tell() {
+        let (_folder, path, conn) = database();
+        let glance = Glance::default();
+        assert_eq!(glance.size_of_file(), None);
+        glance.open(&path);
+        for _ in 0..3 {
+            assert_eq!(glance.size_of_file().unwrap(), crate::store::sqlite::write::size(&conn).unwrap());
+            conn.execute_batch("INSERT INTO t VALUES (randomblob(100000))").unwrap();
+        }
+        let large = beside(&path, "-large");
+        let conn = Connection::open(&large).unwrap();
+        conn.execute_batch("PRAGMA page_size = 65536; PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();
+        let glance = Glance::default();
+        glance.open(&large);
+        assert_eq!(glance.size_of_file().unwrap(), 2 << 16);
+    }
+
+    #[test]
+    fn a_file_without_a_log_shows_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
         let glance = Glance::default();
-        glance.learn(&path, glance.look().0);
-        assert_eq!(glance.look(), (None, false));
+        glance.open(&path);
+        assert_eq!(glance.look(), Glimpse::Nothing);
     }
 
     #[test]
     fn one_descriptor_serves_all_and_is_never_closed_under_them() {
         let (_folder, path, conn) = database();
         let (one, two) = (Glance::default(), Glance::default());
-        one.learn(&path, None);
-        two.learn(&path, None);
+        one.open(&path);
+        two.open(&path);
         let index = |glance: &Glance| glance.0.read().unwrap().index.clone().unwrap();
         assert!(Arc::ptr_eq(&index(&one), &index(&two)));
         drop((one, two));

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row};
 use super::SqliteStore;
 use super::database::{Database, Reader, has_moved};
 use super::fault::Fault;
+use super::glance::Glimpse;
 use crate::Timestamp;
 use crate::cache::Key;
 use crate::store::tiered::{Loaded, Version};
@@ -123,10 +124,16 @@ impl SqliteStore {
             return Ok(None);
         }
         let pulse = |database: &Database| {
-            let (header, is_known) = database.glance.look();
             let has_glanced_enough = database.has_glanced_enough();
-            if is_known && !has_glanced_enough {
-                return Ok(Some(self.epoch.load(Ordering::Acquire)));
+            match database.glance.look() {
+                Glimpse::Same if !has_glanced_enough => return Ok(Some(self.epoch.load(Ordering::Acquire))),
+                Glimpse::Changed(header) if !has_glanced_enough => {
+                    // Before others can find it the same: under the old number they would take for true what was.
+                    let pulse = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+                    database.glance.learn(header);
+                    return Ok(Some(pulse));
+                }
+                Glimpse::Same | Glimpse::Changed(_) | Glimpse::Nothing => {}
             }
             let pulse = database.read(self, |reader| {
                 if has_glanced_enough && has_moved(&reader.conn) {
@@ -134,8 +141,7 @@ impl SqliteStore {
                 }
                 self.ask_for_pulse(reader)
             })?;
-            // What the header said before SQLite was asked: a commit in between is noticed the next time.
-            database.glance.learn(&self.path, header);
+            database.glance.open(&self.path);
             Ok(Some(pulse))
         };
         self.with(pulse, |_| Ok(None))

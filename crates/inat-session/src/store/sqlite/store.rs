@@ -8,17 +8,15 @@ use bytes::Bytes;
 use super::database::Database;
 use super::fault::Fault;
 use super::transaction::Transaction;
+use super::write::{Lack, Put};
 use super::{SqliteStore, State, written};
 use crate::Timestamp;
 use crate::cache::{Entry, Key};
-use crate::store::frame::Frame;
 use crate::store::tiered::{Coherent, Loaded, Version};
 use crate::store::{Listed, MemoryStore, Stats, Store, StoreError, Stored};
 
 /// Larger bodies take longer than a moment to pack and to write.
 const AT_ONCE: usize = 128 << 10;
-/// More than what goes with a body: metadata, and pages that are split.
-const AROUND: u64 = 64 << 10;
 
 impl SqliteStore {
     fn write<T>(
@@ -104,10 +102,9 @@ impl Store for SqliteStore {
         if self.config.read_only {
             return Err(StoreError::ReadOnly);
         }
-        // Compressing takes longer than writing, so it happens before the lock is taken.
-        let mut frame = Frame::pack(body, self.config.compress);
+        let mut new = Put::new(key, entry, body, now, self.config.compress);
         let put = self.write(
-            |transaction| self.put_in_file(transaction, key, entry, body, &mut frame, now),
+            |transaction| self.put_in_file(transaction, &mut new, Lack::IsMended),
             |memory| memory.put(key, entry, body, now),
         );
         // What the new answer should have replaced is out of date. One that is outdated itself has nothing to replace.
@@ -126,15 +123,8 @@ impl Store for SqliteStore {
         let state = self.state.try_read().ok()?;
         match &*state {
             State::Open(database) => {
-                let mut frame = Frame::pack(body, self.config.compress);
-                let put = |transaction: &Transaction<'_>| {
-                    // Making room may take many steps.
-                    if !self.has_room(transaction, frame.len() as u64 + AROUND)? {
-                        return Err(Fault::Locked);
-                    }
-                    self.put_in_file(transaction, key, entry, body, &mut frame, now)
-                };
-                database.write_at_once(put).map(Ok)
+                let mut new = Put::new(key, entry, body, now, self.config.compress);
+                database.write_at_once(|transaction| self.put_in_file(transaction, &mut new, Lack::IsForLater)).map(Ok)
             }
             State::Memory(memory) => memory.put_at_once(key, entry, body, now),
             State::Unopened | State::Closed => None,

@@ -25,6 +25,32 @@ const BESIDE: usize = 1280;
 /// Rows marked as used in the future, by a clock that was wrong, would never be the least recently used.
 const FUTURE_MINUTES: i64 = 24 * 60;
 
+/// What to keep.
+pub(super) struct Put<'a> {
+    key: &'a Key,
+    entry: &'a Entry,
+    /// Length of the body, unpacked.
+    len: u64,
+    frame: Frame,
+    now: Timestamp,
+}
+
+impl<'a> Put<'a> {
+    /// Packs the body, which takes longer than writing it: to be done before the lock is taken.
+    pub(super) fn new(key: &'a Key, entry: &'a Entry, body: &'a Bytes, now: Timestamp, compress: bool) -> Self {
+        Self { key, entry, len: body.len() as u64, frame: Frame::pack(body, compress), now }
+    }
+}
+
+/// What to do where there is no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// Make some, which may take many steps.
+    IsMended,
+    /// Nothing: whoever may wait will.
+    IsForLater,
+}
+
 /// A row among the slots of a key.
 struct Neighbour {
     slot: i64,
@@ -38,12 +64,11 @@ impl SqliteStore {
     pub(super) fn put_in_file(
         &self,
         transaction: &Transaction<'_>,
-        key: &Key,
-        entry: &Entry,
-        body: &Bytes,
-        frame: &mut Frame,
-        now: Timestamp,
+        put: &mut Put<'_>,
+        lack: Lack,
     ) -> Result<(), Fault> {
+        let Put { key, entry, len, frame, now } = put;
+        let now = *now;
         // Who wrote may have done so while this waited for the lock, so `now` is too early.
         if written::is_outdated(transaction, entry, self.config.clock.now().max(now))? {
             return Err(Fault::Outdated);
@@ -54,9 +79,9 @@ impl SqliteStore {
             delete(transaction, slot, id)?;
         }
         let id = next_id(transaction, now)?;
-        let meta = record::encode(key, entry, body.len() as u64, id);
+        let meta = record::encode(key, entry, *len, id);
         let stored = (frame.len() + meta.len()) as u64;
-        let made_room = self.make_room(transaction, stored, now)?;
+        let made_room = self.make_room(transaction, stored, now, lack)?;
         let data = frame.seal(id);
         let (beside, apart) = if data.len() <= BESIDE { (Some(data), None) } else { (None, Some(data)) };
         if let Some(data) = apart {
@@ -82,11 +107,14 @@ impl SqliteStore {
     }
 
     /// Removes the least recently used until `need` bytes fit under the bound. Whether that took anything.
-    fn make_room(&self, transaction: &Transaction<'_>, need: u64, now: Timestamp) -> Result<bool, Fault> {
+    fn make_room(&self, transaction: &Transaction<'_>, need: u64, now: Timestamp, lack: Lack) -> Result<bool, Fault> {
         // What the trees around the rows take.
         let need = need.saturating_add(need / 16).saturating_add(4 * open::PAGE.unsigned_abs());
         if self.has_room(transaction, need)? {
             return Ok(false);
+        }
+        if lack == Lack::IsForLater {
+            return Err(Fault::Locked);
         }
         transaction
             .prepare_cached("UPDATE entry SET used = ?1 WHERE used > ?1 + ?2")?
@@ -111,11 +139,15 @@ impl SqliteStore {
     }
 
     /// Whether so many bytes may still be used under the bound. While the file is below it, nobody counts what is free in it.
-    pub(super) fn has_room(&self, transaction: &Transaction<'_>, need: u64) -> Result<bool, Fault> {
-        let size = pragma(transaction, "PRAGMA page_size")?;
-        let all = pragma(transaction, "PRAGMA page_count")?;
-        let fits = |pages: u64| pages.saturating_mul(size).saturating_add(need) <= self.config.max_bytes;
-        Ok(fits(all) || fits(all.saturating_sub(pragma(transaction, "PRAGMA freelist_count")?)))
+    fn has_room(&self, transaction: &Transaction<'_>, need: u64) -> Result<bool, Fault> {
+        let size = transaction.size_before()?;
+        let fits = |used: u64| used.saturating_add(need) <= self.config.max_bytes;
+        if fits(size) {
+            return Ok(true);
+        }
+        let free =
+            pragma(transaction, "PRAGMA freelist_count")?.saturating_mul(pragma(transaction, "PRAGMA page_size")?);
+        Ok(fits(size.saturating_sub(free)))
     }
 
     /// Replaces the metadata of a variant; `false` when it is gone.
@@ -240,13 +272,13 @@ fn next_id(transaction: &Transaction<'_>, now: Timestamp) -> Result<i64, Fault> 
     Ok((first_id_of(now) | chance).max(highest.unwrap_or(0).saturating_add(1 + chance)))
 }
 
-fn pragma(conn: &Connection, name: &str) -> Result<u64, Fault> {
+fn pragma(conn: &Connection, name: &str) -> rusqlite::Result<u64> {
     let number: i64 = conn.prepare_cached(name)?.query_row([], |row| row.get(0))?;
     Ok(number.unsigned_abs())
 }
 
-/// The size of the file in bytes.
-pub(super) fn size(conn: &Connection) -> Result<u64, Fault> {
+/// The size of the file in bytes. SQLite compiles these two anew each time, which is a tenth of what a small put costs.
+pub(super) fn size(conn: &Connection) -> rusqlite::Result<u64> {
     Ok(pragma(conn, "PRAGMA page_count")?.saturating_mul(pragma(conn, "PRAGMA page_size")?))
 }
 
