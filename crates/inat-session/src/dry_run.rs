@@ -111,7 +111,7 @@ fn describe(payload: &Payload) -> String {
 /// # }
 /// ```
 pub fn is_dry_run_enabled(method: &Method) -> bool {
-    enabled(method, |name| std::env::var(name).ok())
+    enabled(method, |name| std::env::var_os(name)?.into_string().ok())
 }
 
 /// The same over any environment, so that tests need not touch the real one, which all threads share.

@@ -140,14 +140,19 @@ impl Shelf {
         }
         let entries: Vec<Arc<Entry>> = variants.iter().map(|stored| stored.entry.clone()).collect();
         match cache::look(&asked, &entries, &self.rules, now) {
-            Lookup::Hit(hit) => match self.serve(prepared, &variants, hit, now) {
-                Some(served) => Found::Hit(served),
-                // Its body is gone or damaged, or the filter says no: as if it had never been there.
-                None => match cache::look(&asked, &[], &self.rules, now) {
-                    Lookup::Refused(reason) => Found::Refused(reason),
-                    _ => Found::Ask(Question::plain(Some(key), MissReason::Uri)),
-                },
-            },
+            Lookup::Hit(hit) => {
+                // Who holds an entry alone need not copy its fields.
+                drop(entries);
+                let stored = variants.into_iter().nth(hit.index);
+                match stored.and_then(|stored| self.serve(prepared, stored, &hit, now)) {
+                    Some(served) => Found::Hit(served),
+                    // Its body is gone or damaged, or the filter says no: as if it had never been there.
+                    None => match cache::look(&asked, &[], &self.rules, now) {
+                        Lookup::Refused(reason) => Found::Refused(reason),
+                        _ => Found::Ask(Question::plain(Some(key), MissReason::Uri)),
+                    },
+                }
+            }
             Lookup::Validate { conditions, fallback, reason } => {
                 Found::Ask(Question { key: Some(key), variants, entries, conditions, fallback, reason })
             }

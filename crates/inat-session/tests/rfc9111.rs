@@ -155,7 +155,7 @@ impl Ask {
     }
 
     fn answer(&self, entry: &Entry, body: &'static [u8], now: Timestamp) -> Answer {
-        answer(&self.asked(), entry, &Bytes::from_static(body), now)
+        answer(&self.asked(), Arc::new(entry.clone()), Bytes::from_static(body), now)
     }
 }
 

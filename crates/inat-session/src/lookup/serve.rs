@@ -1,7 +1,9 @@
 //! Answering from what is stored.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Version;
 
 use super::{Question, Shelf, asked, warn};
@@ -21,33 +23,37 @@ pub(crate) struct Served {
 
 impl Shelf {
     /// Makes the answer of a hit; `None` when its body is gone, or the filter says no.
-    pub(super) fn serve(&self, prepared: &Prepared, variants: &[Stored], hit: Hit, now: Timestamp) -> Option<Served> {
-        let stored = variants.get(hit.index)?;
+    pub(super) fn serve(&self, prepared: &Prepared, stored: Stored, hit: &Hit, now: Timestamp) -> Option<Served> {
         let origin = match hit.stale {
             Some(because) => Origin::Stale { age: hit.age, because },
             None => Origin::Cached { age: hit.age, fresh_for: hit.fresh_for },
         };
-        let response = self.answer(prepared, stored, &stored.entry, origin, now)?;
+        let body = self.body_of(&stored)?;
+        let response = self.answer(prepared, stored.entry, body, origin, now)?;
         Some(Served { response, refresh: hit.refresh_in_background })
     }
 
-    /// An answer with the body of a stored variant and these metadata.
+    /// The body of a stored variant; `None` when it is gone, or cannot be read.
+    pub(crate) fn body_of(&self, stored: &Stored) -> Option<Bytes> {
+        stored.body.clone().or_else(|| {
+            self.store().body(stored).unwrap_or_else(|error| {
+                warn(&error);
+                None
+            })
+        })
+    }
+
+    /// An answer with these metadata and this body; `None` when the filter says no.
     pub(crate) fn answer(
         &self,
         prepared: &Prepared,
-        stored: &Stored,
-        entry: &Entry,
+        entry: Arc<Entry>,
+        body: Bytes,
         origin: Origin,
         now: Timestamp,
     ) -> Option<Response> {
-        let body = match &stored.body {
-            Some(body) => body.clone(),
-            None => self.store().body(stored).unwrap_or_else(|error| {
-                warn(&error);
-                None
-            })?,
-        };
-        let answer = cache::answer(&asked(prepared), entry, &body, now);
+        let policy = entry.policy;
+        let answer = cache::answer(&asked(prepared), entry, body, now);
         let response = Response {
             status: answer.status,
             reason: None,
@@ -57,9 +63,9 @@ impl Shelf {
             origin,
             request: Sent { method: prepared.method.clone(), url: prepared.url.clone() },
             history: Vec::new(),
-            received: entry.policy.response_time,
+            received: policy.response_time,
             elapsed: Duration::ZERO,
-            expiry: expiry(&entry.policy),
+            expiry: expiry(&policy),
             forwarded: None,
             failed_with: None,
         };
@@ -78,9 +84,9 @@ impl Shelf {
         now: Timestamp,
     ) -> Option<Response> {
         let entry = question.entries.get(question.fallback?)?;
-        let mut hit = cache::rescue(&asked(prepared), entry, trouble, self.rules(), now)?;
-        hit.index = question.fallback?;
-        Some(self.serve(prepared, &question.variants, hit, now)?.response)
+        let hit = cache::rescue(&asked(prepared), entry, trouble, self.rules(), now)?;
+        let stored = question.variants.get(question.fallback?)?.clone();
+        Some(self.serve(prepared, stored, &hit, now)?.response)
     }
 }
 

@@ -45,7 +45,10 @@ pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<R
 }
 
 fn target(response: &Response) -> Option<String> {
-    let location = response.headers().get(LOCATION).filter(|_| is_redirect(response.status()))?;
+    if !is_redirect(response.status()) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?;
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 

@@ -57,7 +57,8 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
         Written::Useless304 => return Settled::AskAgain,
         Written::Unchanged(stored, entry) => {
             let origin = Origin::Revalidated { attempts: trip.attempts, waited: trip.waited };
-            match core.shelf.answer(prepared, &stored, &entry, origin, now) {
+            let body = core.shelf.body_of(&stored);
+            match body.and_then(|body| core.shelf.answer(prepared, Arc::from(entry), body, origin, now)) {
                 Some(response) => response,
                 None => return Settled::AskAgain,
             }

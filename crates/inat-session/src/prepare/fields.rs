@@ -151,11 +151,18 @@ fn tidy(mut headers: HeaderMap, url: &Url, content_type: &ContentType) -> Result
     const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
     let written_elsewhere =
         [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH];
-    // There is hardly ever any of them, and a few names are compared faster than eight are looked up.
-    if headers.keys().any(|name| written_elsewhere.contains(name)) {
-        for name in &written_elsewhere {
-            headers.remove(name);
-        }
+    // The boundary is made when the files are read; a type without it is of no use to anyone.
+    if matches!(content_type, ContentType::Multipart) {
+        headers.remove(CONTENT_TYPE);
+    }
+    // There is hardly ever any of these, and a few names are compared faster than many are looked up.
+    let is_untidy =
+        |name: &HeaderName| written_elsewhere.contains(name) || matches!(*name, HOST | AUTHORIZATION | COOKIE);
+    if !headers.keys().any(is_untidy) {
+        return Ok(headers);
+    }
+    for name in &written_elsewhere {
+        headers.remove(name);
     }
     if let Some(host) = headers.remove(HOST) {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
@@ -163,10 +170,6 @@ fn tidy(mut headers: HeaderMap, url: &Url, content_type: &ContentType) -> Result
             let message = "`Host` names another host than the URL, and answers are kept by URL";
             return Err(Error::invalid(message).with_hint("name the host in the URL"));
         }
-    }
-    // The boundary is made when the files are read; a type without it is of no use to anyone.
-    if matches!(content_type, ContentType::Multipart) {
-        headers.remove(CONTENT_TYPE);
     }
     for name in [AUTHORIZATION, COOKIE] {
         if headers.get(&name).is_some_and(|value| value.as_bytes().is_empty()) {

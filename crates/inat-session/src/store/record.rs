@@ -147,8 +147,8 @@ fn take_vary(from: &mut &[u8]) -> Option<Vary> {
 
 fn take_headers(from: &mut &[u8], shared: &Bytes) -> Option<HeaderMap> {
     let count = usize::try_from(from.try_get_u32_le().ok()?).ok()?;
-    // A field takes eight bytes at least, which bounds what a forged count can make us allocate.
-    let mut headers = HeaderMap::try_with_capacity(count.min(from.len() / 8)).ok()?;
+    // A field takes eight bytes at least, which bounds what a forged count can make us allocate. One more is for `Age`.
+    let mut headers = HeaderMap::try_with_capacity(count.min(from.len() / 8) + 1).ok()?;
     for _ in 0..count {
         let name = HeaderName::from_bytes(take_text(from)?).ok()?;
         let value = HeaderValue::from_maybe_shared(shared.slice_ref(take_text(from)?)).ok()?;

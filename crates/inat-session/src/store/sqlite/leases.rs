@@ -9,8 +9,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::fault::Fault;
 use super::open::beside;
@@ -34,7 +36,11 @@ const PAUSES: u32 = 100;
 
 /// The file, opened when it is first needed.
 #[derive(Debug, Default)]
-pub(super) struct Leases(Mutex<Option<File>>);
+pub(super) struct Leases {
+    file: OnceLock<File>,
+    /// The lock of the file does not keep out threads that share it.
+    taking: Mutex<()>,
+}
 
 impl Leases {
     /// Takes or renews the lease on `key`; `false` when another holder has it.
@@ -46,9 +52,8 @@ impl Leases {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, Fault> {
-        // The lock of the file does not keep out threads that share it.
-        let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file(&mut opened, database)?;
+        let file = self.file(database)?;
+        let _alone = self.taking.lock();
         let Some(_held) = Held::wait_for(file)? else { return Ok(true) };
         let row = read_row(file, key).map_err(io)?;
         let is_bound = |place: &Place| binds(place.lease.until, now, until);
@@ -62,24 +67,24 @@ impl Leases {
         Ok(true)
     }
 
-    /// Gives a lease back. Without the lock of the file: in the worst case the lease of somebody who took it over this very
-    /// moment goes with it, and one request is sent twice.
+    /// Gives a lease back. Without a lock: in the worst case the lease of somebody who took it over this very moment, because it
+    /// had run out, goes with it, and one request is sent twice.
     pub(super) fn release(&self, database: &Path, key: &Key, holder: u64) -> Result<(), Fault> {
-        let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file(&mut opened, database)?;
+        let file = self.file(database)?;
         let row = read_row(file, key).map_err(io)?;
         match row.iter().position(|place| place.key == key.0 && place.lease.holder == holder) {
             Some(at) => write_place(file, key, at, &Place::EMPTY).map_err(io),
             None => Ok(()),
         }
     }
-}
 
-fn file<'a>(opened: &'a mut Option<File>, database: &Path) -> Result<&'a File, Fault> {
-    Ok(match opened {
-        Some(file) => file,
-        None => opened.insert(open(database)?),
-    })
+    fn file(&self, database: &Path) -> Result<&File, Fault> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        let opened = open(database)?;
+        Ok(self.file.get_or_init(|| opened))
+    }
 }
 
 fn row_of(key: &Key) -> u64 {
@@ -106,7 +111,7 @@ fn write_place(file: &File, key: &Key, at: usize, place: &Place) -> std::io::Res
     positioned::write_all(file, &place.written(), row_of(key) + (at * PLACE) as u64)
 }
 
-/// Reading and writing at a place, in one call where the system has it.
+/// Reading and writing at a place in one call, so that threads which share the file do not move it under each other.
 #[cfg(unix)]
 mod positioned {
     use std::fs::File;
@@ -122,19 +127,22 @@ mod positioned {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 mod positioned {
     use std::fs::File;
-    use std::io::{Read, Result, Seek, SeekFrom, Write};
+    use std::io::{Error, ErrorKind, Result};
+    use std::os::windows::fs::FileExt;
 
-    pub(super) fn read(mut file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
-        file.seek(SeekFrom::Start(at))?;
-        file.read(buffer)
+    pub(super) fn read(file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
+        file.seek_read(buffer, at)
     }
 
-    pub(super) fn write_all(mut file: &File, bytes: &[u8], at: u64) -> Result<()> {
-        file.seek(SeekFrom::Start(at))?;
-        file.write_all(bytes)
+    pub(super) fn write_all(file: &File, bytes: &[u8], at: u64) -> Result<()> {
+        // A local file takes so few bytes whole, or none of them.
+        match file.seek_write(bytes, at)? {
+            written if written == bytes.len() => Ok(()),
+            _ => Err(Error::from(ErrorKind::WriteZero)),
+        }
     }
 }
 
