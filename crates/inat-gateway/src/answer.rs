@@ -52,8 +52,12 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     let body = body(&mut headers, &mut response, about.method);
     let room = |bytes: u64| {
         let (answers, most) = about.answers;
-        let room = answers.take(bytes.min(most), most);
-        room.ok_or_else(|| Refusal::busy("too many large answers are being read at once"))
+        match answers.take(bytes.min(most), most) {
+            Some(room) => Ok(Some(room)),
+            // It is done: whoever is told to come again would do it twice.
+            None if !about.method.is_safe() => Ok(None),
+            None => Err(Refusal::busy("too many large answers are being read at once")),
+        }
     };
     let body = match body {
         Some(bytes) if bytes.len() < SMALL => Body::whole(bytes),

@@ -12,6 +12,7 @@ use http::StatusCode;
 use url::Url;
 
 use crate::cache::Rules;
+use crate::dry_run::DryRuns;
 use crate::event::{Event, Listener};
 use crate::limit::{Ledger, Limits};
 use crate::lookup::{Filter, KeyOf};
@@ -85,6 +86,8 @@ pub struct SessionBuilder {
     timeout: RequestTimeout,
     read_whole: u64,
     check_json: bool,
+    verify: bool,
+    dry_runs: DryRuns,
     transport: Option<Arc<dyn Transport>>,
     clock: Clock,
     listener: Listener,
@@ -127,6 +130,8 @@ impl Default for SessionBuilder {
             timeout: RequestTimeout::default(),
             read_whole: 32 << 20,
             check_json: true,
+            verify: true,
+            dry_runs: DryRuns::default(),
             transport: None,
             clock: Clock::system(),
             listener: Listener::default(),
@@ -181,7 +186,9 @@ impl SessionBuilder {
         self
     }
 
-    /// How often to try again after a failure, at most. 5 by default; 0 for never.
+    /// How often to try again after a failure, at most. 5 by default; 0 for never, and then a 429 is the answer too. Otherwise a
+    /// throttled request (429) has not failed: it waits for as long as the server asks, which costs none of these tries, until the
+    /// server has throttled for an hour; `max_delay` and a deadline end that sooner.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
@@ -227,6 +234,30 @@ impl SessionBuilder {
     /// Whether bodies that say they are JSON are checked to be (on by default).
     pub fn check_json(mut self, check: bool) -> Self {
         self.check_json = check;
+        self
+    }
+
+    /// Whether servers have to prove who they are (on by default). Off, anybody on the way can read and change everything, tokens
+    /// too, whatever a request says; answers are stored apart from those of sessions that check. Who has certificates of their
+    /// own names them in `SSL_CERT_FILE` or `SSL_CERT_DIR` instead.
+    #[doc(alias = "REQUESTS_CA_BUNDLE")]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Whether requests that say nothing about it are rehearsed: planned, logged and answered with a mock, and never sent. By
+    /// default the environment decides (see [`crate::is_dry_run_enabled`]); `false` sends whatever it says.
+    #[doc(alias = "DRY_RUN_ENABLED")]
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_runs.all = Some(dry_run);
+        self
+    }
+
+    /// The same for requests that write only: `POST`, `PUT`, `PATCH` and `DELETE`. Off by default.
+    #[doc(alias = "DRY_RUN_WRITE_ONLY")]
+    pub fn dry_run_write_only(mut self, dry_run: bool) -> Self {
+        self.dry_runs.writes = dry_run;
         self
     }
 

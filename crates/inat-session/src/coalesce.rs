@@ -33,7 +33,28 @@ pub(crate) struct Landing {
 
 /// The flights under way in this process.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Flights(Arc<Mutex<HashMap<Twin, Listed>>>);
+pub(crate) struct Flights(Arc<Mutex<List>>);
+
+/// Aborted flights leave their line behind. They are swept out whenever the list has doubled, so that it cannot grow for ever
+/// and a long one is not gone through each time.
+#[derive(Debug, Default)]
+struct List {
+    flights: HashMap<Twin, Listed>,
+    /// How long it was after it was swept last.
+    swept: usize,
+}
+
+/// A shorter list is not worth sweeping.
+const WORTH_SWEEPING: usize = 64;
+
+impl List {
+    fn sweep(&mut self) {
+        if self.flights.len() > WORTH_SWEEPING.max(self.swept * 2) {
+            self.flights.retain(|_, listed| listed.flight.strong_count() > 0);
+            self.swept = self.flights.len();
+        }
+    }
+}
 
 /// A flight in the list, with a number of its own: another may have taken the place of one that was aborted.
 #[derive(Debug)]
@@ -112,8 +133,8 @@ impl Flights {
     where
         F: Future<Output = Landing> + Send + 'static,
     {
-        let mut flights = self.lock();
-        if let Some(flight) = flights.get(&twin).and_then(|listed| listed.flight.upgrade())
+        let mut list = self.lock();
+        if let Some(flight) = list.flights.get(&twin).and_then(|listed| listed.flight.upgrade())
             && !flight.is_lost()
         {
             return Ok(Seat::Follower(flight));
@@ -123,7 +144,7 @@ impl Flights {
         let task = spawn(async move {
             let landing = work.await;
             // Gone from the list before it is told: who comes now finds the answer in the store.
-            if let Entry::Occupied(own) = flights_of_task.lock().entry(twin)
+            if let Entry::Occupied(own) = flights_of_task.lock().flights.entry(twin)
                 && own.get().number == number
             {
                 own.remove();
@@ -131,17 +152,13 @@ impl Flights {
             land.send_replace(Some(landing));
         })?;
         let flight = Arc::new(Flight { landed, task: task.abort_handle() });
-        flights.insert(twin, Listed { number, flight: Arc::downgrade(&flight) });
+        list.sweep();
+        list.flights.insert(twin, Listed { number, flight: Arc::downgrade(&flight) });
         Ok(Seat::Leader(flight))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Twin, Listed>> {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Aborted flights leave their line behind; swept when the list grows, so that it cannot grow for ever.
-        if flights.len() > 64 {
-            flights.retain(|_, listed| listed.flight.strong_count() > 0);
-        }
-        flights
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,7 +233,7 @@ mod tests {
                 tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
             })
             .collect();
-        while flights.lock().get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 100) {
+        while flights.lock().flights.get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 100) {
             tokio::task::yield_now().await;
         }
         gate.notify_one();
@@ -224,7 +241,18 @@ mod tests {
             assert!(caller.await.unwrap());
         }
         assert_eq!(started.load(Ordering::SeqCst), 1);
-        assert!(flights.lock().is_empty());
+        assert!(flights.lock().flights.is_empty());
+    }
+
+    #[tokio::test]
+    async fn lines_of_aborted_flights_are_swept_out() {
+        let flights = Flights::default();
+        for n in 0..10_000_u64 {
+            let twin = Twin(*blake3::hash(&n.to_le_bytes()).as_bytes());
+            // Looks for a seat, and leaves at once.
+            drop(flights.board(twin, &std::future::pending::<Landing>).unwrap());
+            assert!(flights.lock().flights.len() <= WORTH_SWEEPING + 1, "{n}");
+        }
     }
 
     #[tokio::test]
@@ -245,11 +273,11 @@ mod tests {
             tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
         };
         let leader = spawn_caller();
-        while flights.lock().is_empty() {
+        while flights.lock().flights.is_empty() {
             tokio::task::yield_now().await;
         }
         let follower = spawn_caller();
-        while flights.lock().get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 2) {
+        while flights.lock().flights.get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 2) {
             tokio::task::yield_now().await;
         }
         leader.abort();
@@ -280,7 +308,7 @@ mod tests {
                 tokio::spawn(async move { flights.join(TWIN, start).await.is_err() })
             })
             .collect();
-        while flights.lock().get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 3) {
+        while flights.lock().flights.get(&TWIN).is_none_or(|listed| listed.flight.strong_count() < 3) {
             tokio::task::yield_now().await;
         }
         gate.notify_one();

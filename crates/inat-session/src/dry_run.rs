@@ -100,6 +100,22 @@ fn describe(payload: &Payload) -> String {
     }
 }
 
+/// What the session says about dry runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DryRuns {
+    /// Of all requests; `None` asks the environment.
+    pub(crate) all: Option<bool>,
+    /// Of those that write.
+    pub(crate) writes: bool,
+}
+
+impl DryRuns {
+    /// Whether a request with this method, which says nothing itself, is rehearsed.
+    pub(crate) fn include(self, method: &Method) -> bool {
+        (self.writes && is_write(method)) || self.all.unwrap_or_else(|| is_dry_run_enabled(method))
+    }
+}
+
 /// Whether the environment asks for a dry run of a request with this method: `DRY_RUN_ENABLED` for all, `DRY_RUN_WRITE_ONLY`
 /// for `POST`, `PUT`, `PATCH` and `DELETE`. Unset, empty, `0`, `no`, `off`, `false` and `none` (in any case) are off;
 /// the reference took `0`, `no` and `off` for on.

@@ -224,7 +224,7 @@ impl Error {
     /// Whether the same request may well succeed later.
     pub fn is_transient(&self) -> bool {
         match &self.0.kind {
-            Kind::Network(fault) => !matches!(fault, Fault::Certificate(_)),
+            Kind::Network(fault) => !matches!(fault, Fault::Certificate(_) | Fault::Unsendable(_)),
             Kind::Status(response) => {
                 response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS
             }

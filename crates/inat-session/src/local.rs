@@ -10,11 +10,12 @@ use crate::{Error, Request, Response, Session};
 
 static LOCAL: Mutex<Option<Session>> = Mutex::new(None);
 
-/// The session of this process, made with every default when it is first asked for.
+/// The session of this process, made with every default when it is first asked for, and anew when the last one was closed. One
+/// with other settings is made with [`Session::builder`].
 #[doc(alias = "get_local_session")]
 pub fn local_session() -> Result<Session, Error> {
     let mut local = LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(session) = &*local {
+    if let Some(session) = local.as_ref().filter(|session| !session.is_closed()) {
         return Ok(session.clone());
     }
     let session = Session::new()?;
@@ -103,5 +104,18 @@ pub(crate) mod blocking {
     /// Removes every answer the session of this process has stored.
     pub fn clear_cache() -> Result<u64, Error> {
         local_session()?.clear_cache()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_one_is_replaced() {
+        let first = local_session().unwrap();
+        futures_executor::block_on(first.close());
+        assert!(!local_session().unwrap().is_closed());
+        assert!(first.is_closed());
     }
 }

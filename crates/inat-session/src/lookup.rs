@@ -181,7 +181,7 @@ impl Shelf {
             Some(key_of) => {
                 let mut hasher = blake3::Hasher::new_derive_key("inat-session 2026-11 key named by the caller");
                 hasher.update(&prepared.identity.bytes()).update(key_of(prepared).as_bytes());
-                Key(*hasher.finalize().as_bytes())
+                of_trust(prepared, Key(*hasher.finalize().as_bytes()))
             }
         }
     }
@@ -193,7 +193,7 @@ impl Shelf {
     }
 
     fn key_with(&self, asked: &Asked<'_>, prepared: &Prepared, body: &[u8]) -> Key {
-        Key::with_query(asked, prepared.query(), body, &prepared.identity, &self.rules)
+        of_trust(prepared, Key::with_query(asked, prepared.query(), body, &prepared.identity, &self.rules))
     }
 }
 
@@ -224,6 +224,11 @@ pub(crate) fn asked(prepared: &Prepared) -> Asked<'_> {
         freshness: prepared.options.freshness,
         lifetime: prepared.options.lifetime,
     }
+}
+
+/// Answers of servers that need not prove who they are stay apart. The reference has `verify` in its keys too.
+fn of_trust(prepared: &Prepared, key: Key) -> Key {
+    if prepared.options.verify { key } else { key.unverified() }
 }
 
 /// Whether a status leads elsewhere (RFC 9110 §15.4).

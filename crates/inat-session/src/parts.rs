@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::background::Background;
 use crate::coalesce::{Flights, Renewals};
+use crate::dry_run::DryRuns;
 use crate::event::Listener;
 use crate::limit::Limiter;
 use crate::lookup::Shelf;
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) timeout: RequestTimeout,
     pub(crate) read_whole: u64,
     pub(crate) check_json: bool,
+    pub(crate) verify: bool,
+    pub(crate) dry_runs: DryRuns,
     pub(crate) clock: Clock,
     pub(crate) listener: Listener,
     pub(crate) background: Background,
@@ -45,14 +48,20 @@ impl Core {
     }
 
     pub(crate) fn prepare(&self, request: &Request) -> Result<Prepared, Error> {
-        prepare::prepare(request, &self.defaults)
+        prepare::prepare(request, &self.defaults, self.clock.now()).map(|prepared| self.trusting(prepared))
     }
 
     pub(crate) fn ready(&self, request: Sendable) -> Result<Prepared, Error> {
         match request {
             Sendable::Request(request) => self.prepare(&request),
-            Sendable::Prepared(prepared) => Ok(*prepared),
+            Sendable::Prepared(prepared) => Ok(self.trusting(*prepared)),
         }
+    }
+
+    /// Where the session checks no certificates, no request does.
+    fn trusting(&self, mut prepared: Prepared) -> Prepared {
+        prepared.options.verify &= self.verify;
+        prepared
     }
 
     pub(crate) fn check_open(&self) -> Result<(), Error> {
@@ -66,22 +75,26 @@ impl Core {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
         self.background.finish(&self.clock, PATIENCE).await;
-        self.close_store().await;
-        self.limiter.close();
+        self.close_files().await;
     }
 
-    /// It may have to wait for a lock, to remove what it could not. Only a session that has sent something has anything to
-    /// remove, and a runtime to wait on; closing another starts none.
-    async fn close_store(&self) {
+    /// Both may have to wait for a lock, the store to remove what it could not. Only a session that has sent something has
+    /// anything to wait for, and a runtime to wait on; closing another starts none.
+    async fn close_files(&self) {
         if self.transport.get().is_some() {
-            let store = Arc::clone(self.shelf.store());
-            if let Ok(closing) = spawn(async move { may_wait(|| store.close()) })
+            let (store, limiter) = (Arc::clone(self.shelf.store()), self.limiter.clone());
+            let close = move || {
+                store.close();
+                limiter.close();
+            };
+            if let Ok(closing) = spawn(async move { may_wait(close) })
                 && closing.await.is_ok()
             {
                 return;
             }
         }
         self.shelf.close();
+        self.limiter.close();
     }
 }
 

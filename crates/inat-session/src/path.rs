@@ -8,6 +8,7 @@
 //! ```
 
 mod depart;
+mod doubt;
 mod flight;
 mod metered;
 mod pause;
@@ -30,6 +31,7 @@ use crate::parts::Core;
 use crate::prepare::{Prepared, Sendable};
 use crate::response::Response;
 use crate::retry::{Verdict, judge};
+use doubt::Doubt;
 use reply::Reply;
 use trip::Trip;
 
@@ -47,7 +49,7 @@ pub(crate) async fn run(core: &Arc<Core>, request: Sendable) -> Result<Response,
 async fn travel(trip: &Trip, prepared: Arc<Prepared>) -> Result<Response, Error> {
     let core = trip.core();
     core.check_open()?;
-    if plan::is_rehearsal(&prepared) {
+    if plan::is_rehearsal(core, &prepared) {
         return Ok(plan::rehearse(core, &prepared)); // dry run
     }
     match core.shelf.look(&prepared, core.clock.now()) {
@@ -73,13 +75,14 @@ async fn ask_server(trip: &mut Trip, prepared: &Prepared, question: &mut Questio
     let body = upload::load(trip, prepared).await?;
     loop {
         let permit = trip.wait_for_slot(prepared).await?; // limit
+        let mut doubt = Doubt::about(trip, prepared);
         let reply = trip.transmit(prepared, question, &body, permit).await?; // transport
         let reply = reply.validated(trip, prepared); // validate
-        settle::note(trip, prepared, &reply);
+        settle::note(trip, prepared, &reply, &mut doubt);
         let verdict = judge(&reply.outcome(trip.now()), &trip.tried(prepared), &trip.core().backoff, fastrand::f64()); // retry
         match (verdict, reply) {
             (Verdict::Answer, Reply::Answered(arrived)) => {
-                match settle::arrived(trip, prepared, question, arrived).await {
+                match settle::arrived(trip, prepared, question, arrived, doubt).await {
                     settle::Settled::Answer(response) => return Ok(*response), // store
                     settle::Settled::AskAgain => question.unconditional(),
                 }

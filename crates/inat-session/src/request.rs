@@ -50,6 +50,8 @@ pub struct Request {
     pub body: Body,
     /// Resources to ask for: they become the last segment of the path.
     pub ids: Vec<Id>,
+    /// Whether it asks by id at all, be it for none.
+    pub(crate) is_of_ids: bool,
     /// Whether ids may be other than integers (UUIDs, slugs).
     pub allow_str_ids: bool,
     /// Who asks.
@@ -100,6 +102,7 @@ impl Request {
             headers: Vec::new(),
             body: Body::Empty,
             ids: Vec::new(),
+            is_of_ids: false,
             allow_str_ids: false,
             token: None,
             options: Options::default(),
@@ -191,7 +194,8 @@ impl Request {
         self
     }
 
-    /// Asks for these resources: integers, texts like `"1,2,3"`, or both.
+    /// Asks for these resources: integers, texts like `"1,2,3"`, or both. A list of none is refused when the request is prepared:
+    /// it would be taken for the whole collection.
     ///
     /// ```
     /// use inat_session::Request;
@@ -201,6 +205,7 @@ impl Request {
     #[must_use]
     pub fn ids<I: Into<Id>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.ids.extend(ids.into_iter().map(Into::into));
+        self.is_of_ids = true;
         self
     }
 
@@ -308,6 +313,14 @@ impl Request {
     #[must_use]
     pub fn deadline(mut self, within: Duration) -> Self {
         self.options.deadline = Some(within);
+        self
+    }
+
+    /// The longest wait for a slot of the budget; beyond it the request fails with [`crate::Kind::Limited`] at once. The shorter of
+    /// this and the session's [`crate::SessionBuilder::max_delay`] counts.
+    #[must_use]
+    pub fn max_delay(mut self, longest: Duration) -> Self {
+        self.options.max_delay = Some(longest);
         self
     }
 }

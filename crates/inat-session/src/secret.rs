@@ -59,25 +59,23 @@ impl fmt::Display for Token {
 }
 
 /// Names whose values are secrets, compared without regard to case and to `-` or `_`.
-const SECRET_NAMES: [&str; 17] = [
-    "accesstoken",
+const SECRET_NAMES: [&str; 10] = [
     "apikey",
-    "apitoken",
-    "assertion",
     "authorization",
-    "clientsecret",
     "code",
     "codeverifier",
-    "idtoken",
     "jwt",
     "key",
-    "password",
-    "passwd",
-    "refreshtoken",
-    "secret",
-    "signature",
-    "token",
+    "passphrase",
+    // What opens a file in somebody's storage (Azure, Amazon).
+    "sig",
+    "xamzcredential",
+    "xgoogcredential",
 ];
+/// What any name with this in it holds, `password_confirmation` for example.
+const SECRET_PARTS: [&str; 4] = ["password", "passwd", "secret", "assertion"];
+/// What any name that ends so holds, `authenticity_token` for example.
+const SECRET_ENDS: [&str; 2] = ["token", "signature"];
 
 /// Header fields whose values may be shown. Everything else is masked.
 const SHOWN_HEADERS: [&str; 46] = [
@@ -134,7 +132,10 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect();
     // `user[password]` and `oauth.client_secret` are the same secrets one level down.
     let last = plain.rsplit(['[', '.']).next().unwrap_or(&plain).trim_end_matches(']');
-    SECRET_NAMES.contains(&last) || SECRET_NAMES.contains(&plain.as_str())
+    SECRET_NAMES.contains(&last)
+        || SECRET_NAMES.contains(&plain.as_str())
+        || SECRET_PARTS.iter().any(|part| last.contains(part))
+        || SECRET_ENDS.iter().any(|end| last.ends_with(end))
 }
 
 /// A URL without its user information and with the values of secret parameters masked, in the query and in the fragment.
@@ -242,7 +243,23 @@ mod tests {
         {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in ["q", "taxon_id", "code_name", "place_id", "tokens"] {
+        for name in [
+            "user[password_confirmation]",
+            "current_password",
+            "authenticity_token",
+            "auth_token",
+            "client_assertion",
+            "subject_token",
+            "oauth_signature",
+            "X-Amz-Signature",
+            "X-Amz-Security-Token",
+            "X-Amz-Credential",
+            "sig",
+            "jwt",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["q", "taxon_id", "code_name", "place_id", "tokens", "token_type", "design", "signature_species"] {
             assert!(!is_secret_name(name), "{name}");
         }
     }

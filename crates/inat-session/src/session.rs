@@ -112,9 +112,10 @@ impl Session {
         Ok(path::plan(&self.core, &prepared))
     }
 
-    /// Parameters that are certain to get past the caches between here and iNaturalist: the lowest `v` that was not used for
-    /// this endpoint in the last 122 seconds by any process that shares the budget file, and none when even the plain URL was
-    /// not. Marks it as used.
+    /// The value of the parameter `v` that is certain to get past the caches between here and iNaturalist: the lowest that was
+    /// not used for this endpoint in the last 122 seconds by any process that shares the budget file, and `None` when even the
+    /// plain URL was not. Marks it as used. To get past this session's own cache too, send it with [`Request::force_refresh`];
+    /// [`Session::newest`] does both.
     ///
     /// The content network serves answers up to two minutes old whatever a request's fields say; a `v` it has not seen is a new
     /// URL to it.
@@ -131,7 +132,8 @@ impl Session {
     pub fn newest(&self, request: Request) -> Result<Request, Error> {
         let endpoint = self.core.prepare(&request)?.url;
         let version = self.refresh_params(&crate::secret::mask_url(&endpoint))?;
-        let request = request.force_refresh();
+        let mut request = request.force_refresh();
+        request.query.retain(|(name, _)| name != "v");
         Ok(match version {
             Some(version) => request.query("v", version),
             None => request,
@@ -157,6 +159,10 @@ impl Session {
     #[cfg(any(test, feature = "testing"))]
     pub fn is_idle(&self) -> bool {
         self.core.background.is_idle()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.core.check_open().is_err()
     }
 
     /// Waits for work in the background (at most ten seconds), then closes the files. Requests sent later fail with

@@ -315,7 +315,7 @@ proptest! {
         let (method, none) = (Method::GET, HeaderMap::new());
         let asked = asked(&method, &url, &none, USUAL);
         let identities = [
-            Identity::Anonymous, Identity::of_token(&one), Identity::of_credentials(one.as_bytes()), Identity::of_token(&other),
+            Identity::Anonymous, Identity::of_token(&one, START), Identity::of_credentials(one.as_bytes()), Identity::of_token(&other, START),
         ];
         for rules in [Rules::default(), Rules::headers_only()] {
             for (i, a) in identities.iter().enumerate() {

@@ -527,6 +527,37 @@ async fn bytes_of_media_hosts() {
     }
 }
 
+/// Bytes that were reserved for somebody who has left count for nothing.
+#[test]
+fn bytes_that_nobody_waits_for_are_given_back() {
+    let photo = Url::parse("https://static.inaturalist.org/photos/1/original.jpg").unwrap();
+    let limits = Limits { bytes: ByteLimits { per_hour: 1000, per_day: 1500 }, ..Limits::default() };
+    // One thread that waits, so that what is asked of it is done in order.
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    for (limiter, _clock, _folder) in both(&limits) {
+        let used = || {
+            let report = limiter.budget().unwrap().into_iter().find(|report| report.bucket == "media").unwrap();
+            report.bytes[1].used
+        };
+        runtime.block_on(async {
+            let _ = limiter.reserve_bytes(&photo, Some(900), Patience::default(), &quiet).await.unwrap();
+            for _ in 0..3 {
+                let (go, wait) = std::sync::mpsc::channel::<()>();
+                let busy = tokio::task::spawn_blocking(move || wait.recv());
+                let leaves = limiter.reserve_bytes(&photo, Some(50), Patience::default(), &quiet).now_or_never();
+                assert!(leaves.is_none(), "it has to wait for the file");
+                go.send(()).unwrap();
+                busy.await.unwrap().unwrap();
+                // Behind the reservation, and behind its end.
+                for _ in 0..2 {
+                    tokio::task::spawn_blocking(|| {}).await.unwrap();
+                }
+                assert_eq!(used(), 900);
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn the_account() {
     for (limiter, clock, _folder) in both(&Limits::default()) {

@@ -1275,6 +1275,10 @@ fn keys() {
         ("https://me@h.test/a", H, false),
         ("https://api.inaturalist.org/v1/taxa?v=1&ttl=-1&q=x", "https://api.inaturalist.org/v1/taxa?q=x", true),
         ("https://www.inaturalist.org/a?v=1", "https://www.inaturalist.org/a?v=2", true),
+        ("https://www.inaturalist.org/a?v=1", "https://www.inaturalist.org/a", true),
+        ("https://www.inaturalist.org/a?ttl=-1&v=1", "https://www.inaturalist.org/a", true),
+        ("https://h.test/a?", "https://h.test/a", true),
+        ("https://h.test/a?v=1", "https://h.test/a", false),
         ("https://api.inaturalist.org.evil/a?v=1", "https://api.inaturalist.org.evil/a?v=2", false),
     ] {
         let of = |url: &str| key(&library, "GET", url, "", "", Identity::Anonymous);
@@ -1289,7 +1293,7 @@ fn keys() {
     assert_eq!(key(&library, "HEAD", H, "", "", Identity::Anonymous), usual, "HEAD shares the key of GET");
     assert_ne!(key(&library, "POST", H, "", "", Identity::Anonymous), usual);
     assert_ne!(key(&library, "GET", H, "", "x", Identity::Anonymous), usual);
-    assert_ne!(key(&library, "GET", H, "", "", Identity::of_token("t")), usual);
+    assert_ne!(key(&library, "GET", H, "", "", Identity::of_token("t", START)), usual);
     assert_eq!(key(&library, "GET", H, "accept: a", "", Identity::Anonymous), usual);
     assert_ne!(
         key(&matching, "GET", H, "accept: a", "", Identity::Anonymous),

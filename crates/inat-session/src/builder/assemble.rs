@@ -28,6 +28,7 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
     builder.limits.validate().map_err(config)?;
     check_times(&builder).map_err(config)?;
     let defaults = builder.defaults();
+    defaults.check().map_err(config)?;
     let clock = builder.clock.clone();
     let file = store_file(&builder)?;
     let store = open_store(&builder, file.as_deref());
@@ -48,6 +49,8 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
         timeout: builder.timeout,
         read_whole: builder.read_whole,
         check_json: builder.check_json,
+        verify: builder.verify,
+        dry_runs: builder.dry_runs,
         clock,
         listener: builder.listener,
         background: Background::default(),

@@ -30,7 +30,8 @@ impl SessionBuilder {
         self
     }
 
-    /// The most the cache file may hold, in bytes: 512 MiB by default. What was not used for longest goes first.
+    /// The most the cache may hold, in bytes: 512 MiB by default, and a file 1 MiB at least. What was not used for longest goes
+    /// first; in memory a body larger than a quarter of this is not kept.
     pub fn cache_size(mut self, bytes: u64) -> Self {
         self.cache_size = bytes;
         self
@@ -77,9 +78,16 @@ impl SessionBuilder {
         patterns.into_iter().fold(self, |builder, (pattern, lifetime)| builder.expire_url(pattern.as_ref(), lifetime))
     }
 
-    /// Keeps answers for exactly as long as HTTP says, with no lifetimes of anybody else's: as a plain HTTP cache.
+    /// Keeps answers for exactly as long as HTTP says, with no lifetimes of anybody else's: as a plain HTTP cache. Takes back what
+    /// was said before about lifetimes, statuses, ignored parameters and stale answers after errors; what is said after it counts.
     pub fn headers_only(mut self) -> Self {
-        self.rules = Rules::headers_only();
+        let before = std::mem::replace(&mut self.rules, Rules::headers_only());
+        self.rules.disabled = before.disabled;
+        self.rules.allowable_methods = before.allowable_methods;
+        self.rules.match_headers = before.match_headers;
+        self.rules.always_revalidate = before.always_revalidate;
+        self.rules.only_if_cached = before.only_if_cached;
+        self.rules.stale_while_revalidate = before.stale_while_revalidate;
         self
     }
 

@@ -98,7 +98,8 @@ fn is_number(text: &[u8], mut number: usize) -> bool {
 /// Conditions and ranges only select what a `GET` or `HEAD` gets. Most have none: a few names are compared faster than all
 /// those fields are looked up.
 fn is_selecting(asked: &Asked<'_>) -> bool {
-    let selects = |name: &HeaderName| matches!(*name, header::IF_NONE_MATCH | header::IF_MODIFIED_SINCE | header::RANGE);
+    let selects =
+        |name: &HeaderName| matches!(*name, header::IF_NONE_MATCH | header::IF_MODIFIED_SINCE | header::RANGE);
     matches!(*asked.method, Method::GET | Method::HEAD) && asked.headers.keys().any(selects)
 }
 

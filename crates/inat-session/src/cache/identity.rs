@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::Timestamp;
+
 /// Nobody in particular, or the owner of some credentials, told by a keyed hash that never leads back to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Identity {
@@ -14,13 +16,14 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The owner of a token. The `user_id` a JWT names outlives its daily renewal, so the cache does too.
+    /// The owner of a token. The `user_id` a JWT names outlives its daily renewal, so the cache does too. One that has expired
+    /// (its `exp`, RFC 7519 §4.1.4) stands for itself only: iNaturalist answers it as it answers nobody, with 200.
     ///
     /// The claim is not verified: who runs this process vouches for the token. A gateway, which takes tokens from others,
     /// uses [`Identity::of_credentials`] instead.
-    pub fn of_token(token: &str) -> Self {
-        match jwt_user_id(token) {
-            Some(user) => Self::hash(&format!("user:{user}")),
+    pub fn of_token(token: &str, now: Timestamp) -> Self {
+        match Claims::of(token).filter(|claims| claims.hold(now)) {
+            Some(Claims { user_id, .. }) => Self::hash(&format!("user:{user_id}")),
             None => Self::hash(&format!("token:{token}")),
         }
     }
@@ -57,11 +60,25 @@ fn first_16(hash: blake3::Hash) -> [u8; 16] {
     first
 }
 
-/// The `user_id` claim of a JWT, read without checking the signature.
-fn jwt_user_id(token: &str) -> Option<u64> {
-    let claims = token.split('.').nth(1)?;
-    let decoded = data_encoding::BASE64URL_NOPAD.decode(claims.trim_end_matches('=').as_bytes()).ok()?;
-    serde_json::from_slice::<serde_json::Value>(&decoded).ok()?.get("user_id")?.as_u64()
+/// What a JWT says, read without checking the signature.
+#[derive(serde::Deserialize)]
+struct Claims {
+    user_id: u64,
+    /// Seconds since the epoch.
+    exp: Option<f64>,
+}
+
+impl Claims {
+    fn of(token: &str) -> Option<Self> {
+        let claims = token.split('.').nth(1)?;
+        let decoded = data_encoding::BASE64URL_NOPAD.decode(claims.trim_end_matches('=').as_bytes()).ok()?;
+        serde_json::from_slice(&decoded).ok()
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a second more or less decides nothing")]
+    fn hold(&self, now: Timestamp) -> bool {
+        self.exp.is_none_or(|exp| exp > now.as_secs() as f64)
+    }
 }
 
 impl fmt::Display for Identity {
@@ -85,13 +102,26 @@ mod tests {
 
     #[test]
     fn a_renewed_token_has_the_same_owner_and_others_have_not() {
-        let monday = Identity::of_token(&jwt("{\"user_id\":7,\"exp\":1}", "a"));
-        let tuesday = Identity::of_token(&jwt("{\"user_id\":7,\"exp\":2}", "b"));
-        let other = Identity::of_token(&jwt("{\"user_id\":8,\"exp\":1}", "a"));
+        let of = |token: &str| Identity::of_token(token, Timestamp::from_secs(100));
+        let monday = of(&jwt("{\"user_id\":7,\"exp\":101}", "a"));
+        let tuesday = of(&jwt("{\"user_id\":7,\"exp\":202}", "b"));
         assert_eq!(monday, tuesday);
-        assert_ne!(monday, other);
-        assert_ne!(Identity::of_token("7"), monday);
-        assert_ne!(Identity::of_token("opaque"), Identity::Anonymous);
+        assert_eq!(monday, of(&jwt("{\"user_id\":7}", "c")), "it does not expire");
+        assert_ne!(monday, of(&jwt("{\"user_id\":8,\"exp\":101}", "a")));
+        assert_ne!(monday, of("7"));
+        assert_ne!(of("opaque"), Identity::Anonymous);
+    }
+
+    #[test]
+    fn an_expired_token_stands_for_itself() {
+        let token = |exp: &str, signature: &str| jwt(&format!("{{\"user_id\":7,\"exp\":{exp}}}"), signature);
+        let at = |token: &str, now: i64| Identity::of_token(token, Timestamp::from_secs(now));
+        for exp in ["100", "100.5", "1e2"] {
+            assert_eq!(at(&token(exp, "a"), 99), at(&token("1000", "b"), 99));
+            assert_ne!(at(&token(exp, "a"), 101), at(&token("1000", "b"), 101));
+            assert_ne!(at(&token(exp, "a"), 101), at(&token(exp, "b"), 101));
+            assert_ne!(at(&token(exp, "a"), 101), Identity::Anonymous);
+        }
     }
 
     #[test]

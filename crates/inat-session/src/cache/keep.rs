@@ -7,8 +7,8 @@ use url::Position;
 
 use super::directives::RequestDirectives;
 use super::{
-    Asked, Entry, Identity, Lifetime, LifetimeSource, Part, Received, Rules, Vary, WhyNot, combine, compile, fields,
-    freshen, key, look, range, storing,
+    Asked, Entry, Identity, LifetimeSource, Part, Received, Rules, Vary, WhyNot, combine, compile, fields, freshen,
+    key, look, range, storing,
 };
 
 /// What to do with an answer of the server.
@@ -64,7 +64,7 @@ pub fn keep(
     if !rules.allows(&method) {
         return Keep::Nothing(WhyNot::Method);
     }
-    if rules.disabled || asked.lifetime == Some(Lifetime::DoNotCache) || rules.lifetimes.bypasses(asked.url) {
+    if rules.disabled || rules.lifetimes.bypasses(asked.url, asked.lifetime) {
         return Keep::Nothing(WhyNot::Bypass);
     }
     if RequestDirectives::of(asked.headers).no_store {
@@ -105,8 +105,7 @@ pub fn keep_written(
     identity: Identity,
     rules: &Rules,
 ) -> Option<Box<Entry>> {
-    let bypassed =
-        rules.disabled || asked.lifetime == Some(Lifetime::DoNotCache) || rules.lifetimes.bypasses(asked.url);
+    let bypassed = rules.disabled || rules.lifetimes.bypasses(asked.url, asked.lifetime);
     let may_be_read = matches!(*asked.method, Method::POST | Method::PATCH) && received.status == StatusCode::OK;
     let forbidden = bypassed || !received.complete || RequestDirectives::of(asked.headers).no_store;
     if !may_be_read || forbidden || !rules.allows(&Method::GET) || !is_of_target(asked, received.headers) {

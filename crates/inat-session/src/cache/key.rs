@@ -58,6 +58,12 @@ impl Key {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// The key of the same request where the server need not prove who it is: what anybody may have said is no answer to those
+    /// who want it proved.
+    pub(crate) fn unverified(&self) -> Self {
+        Self(blake3::derive_key("inat-session 2026-11 key of an answer whose sender is not verified", &self.0))
+    }
+
     /// The first 64 bits, for an integer primary key; the rest is checked in the row.
     pub fn short(&self) -> i64 {
         let mut first = [0; 8];
@@ -92,8 +98,12 @@ impl Parts {
     }
 
     fn add_query(&mut self, url: &Url, query: Option<&str>, rules: &Rules) {
-        let Some(query) = query else { return self.0.push(NO_QUERY) };
-        for pair in pairs(url, query, rules) {
+        let pairs = query.map_or_else(Vec::new, |query| pairs(url, query, rules));
+        // Also where all there is are parameters that ask for nothing.
+        if pairs.is_empty() {
+            return self.0.push(NO_QUERY);
+        }
+        for pair in pairs {
             if is_ignored(&pair.name, rules) {
                 self.0.push(NAME_ONLY);
                 self.add(&pair.name);

@@ -150,11 +150,14 @@ impl Lifetimes {
             && fallback.is_none()
     }
 
-    /// Whether nothing of this URL may be looked up or stored: somebody said so, or the answers are credentials, which have
-    /// no place in a cache file. (The reference keeps `/users/api_token` for a day.)
-    pub(crate) fn bypasses(&self, url: &Url) -> bool {
+    /// Whether nothing of this URL may be looked up or stored: the request or else somebody before it said so, or the answers are
+    /// credentials, which have no place in a cache file. (The reference keeps `/users/api_token` for a day.)
+    pub(crate) fn bypasses(&self, url: &Url, own: Option<Lifetime>) -> bool {
         if url.path().starts_with("/users/api_token") || url.path().starts_with("/oauth/") {
             return true;
+        }
+        if let Some(own) = own {
+            return own == Lifetime::DoNotCache;
         }
         let asks =
             self.session == Some(Lifetime::DoNotCache) || self.patterns.may_forbid() || self.builtin.may_forbid();

@@ -82,7 +82,7 @@ impl Wants {
 }
 
 fn decide(asked: &Asked<'_>, wants: &Wants, variants: &[Arc<Entry>], rules: &Rules, now: Timestamp) -> Lookup {
-    if rules.disabled || asked.lifetime == Some(Lifetime::DoNotCache) || rules.lifetimes.bypasses(asked.url) {
+    if rules.disabled || rules.lifetimes.bypasses(asked.url, asked.lifetime) {
         return Lookup::Miss(MissReason::Bypass);
     }
     if !rules.allows(&rules.method(asked.method, asked.headers)) {
@@ -205,8 +205,10 @@ fn verdict(asked: &Asked<'_>, wants: &Wants, entry: &Entry, rules: &Rules, now: 
 /// Whether the caller or the session wants the server asked although nothing else would.
 fn asks_anyway(asked: &Asked<'_>, entry: &Entry, rules: &Rules, fresh: bool) -> bool {
     let flags = entry.policy.flags;
-    // RFC 8246 §2: what is immutable is not asked for again on a reload while it is fresh.
-    let reload = asked.freshness == Freshness::Refresh && !(fresh && flags.has(Flags::IMMUTABLE));
+    // RFC 8246 §2: what is immutable is not asked for again on a reload while it is fresh, as long as the server said. Where the
+    // user's rules keep it for ever, a reload is the only way to ask at all.
+    let spared = fresh && flags.has(Flags::IMMUTABLE) && !flags.has(Flags::NEVER_EXPIRES);
+    let reload = asked.freshness == Freshness::Refresh && !spared;
     reload
         || asked.lifetime == Some(Lifetime::Immediately)
         || (rules.always_revalidate && flags.has(Flags::HAS_VALIDATOR))

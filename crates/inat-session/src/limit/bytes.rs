@@ -2,7 +2,8 @@
 //!
 //! Bodies are counted by the minute they were asked for in, so a day is at most 1,441 numbers however many photos it holds. A
 //! minute counts until its *last* moment has left the window: the budget is exact, and up to a minute stricter than it must be.
-//! A declared length is reserved before the request is sent, and corrected by what was really read.
+//! How long a body will be is known when the head of the answer is here: it is reserved then, before the body is read, and
+//! corrected by what was really read. Before the request is sent, there has to be room for anything at all.
 
 use std::time::Duration;
 

@@ -1,16 +1,40 @@
-//! The bytes of a request to a media host: reserved before it is sent, corrected when it was read.
+//! The bytes of an answer of a media host: reserved before they are read, corrected when they were.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::bucket;
-use super::bytes::{ByteAsk, ReservedBytes};
+use super::bytes::{ByteAsk, ByteSlot, ReservedBytes};
 use super::desk::off_thread;
-use super::ledger::LedgerError;
+use super::ledger::{Ledger, LedgerError};
 use super::limiter::Limiter;
 use super::permit::{BytePermit, Patience, Refusal, Wait, WaitReason};
+
+/// Bytes that are reserved while their time has not come. They are given back where nobody waits for it any longer.
+struct Waiting {
+    ledger: Arc<dyn Ledger>,
+    bucket: String,
+    slot: Option<ByteSlot>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(slot) = self.slot.take().filter(|slot| slot.bytes > 0) else { return };
+        let (ledger, bucket) = (Arc::clone(&self.ledger), std::mem::take(&mut self.bucket));
+        let give_back = move || {
+            if let Err(error) = ledger.settle_bytes(&bucket, &slot, 0) {
+                tracing::warn!("{} bytes that nobody read are missing from the budget: {error}", slot.bytes);
+            }
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(give_back)),
+            Err(_) => give_back(),
+        }
+    }
+}
 
 impl Limiter {
     /// Reserves the bytes of a body from a media host, and sleeps until they fit. For other hosts it does nothing.
@@ -29,17 +53,24 @@ impl Limiter {
         let until = self.latest(&patience);
         let (ledger, limits, name) = (Arc::clone(&self.0.ledger), self.0.limits.bytes, bucket.clone());
         let max_wait = until.map(|until| until.saturating_sub(clock.monotonic()));
-        let reserved =
-            off_thread(move || ledger.reserve_bytes(&ByteAsk { bucket: &name, limits, expected, max_wait })).await?;
-        match reserved {
-            ReservedBytes::TooLong { wait } => Err(Refusal::TooLong { until: clock.now().plus(wait) }),
-            ReservedBytes::Slot(slot) => {
-                if !slot.wait.is_zero() {
-                    let until = clock.now().plus(slot.wait);
+        let reserved = off_thread(move || {
+            let reserved = ledger.reserve_bytes(&ByteAsk { bucket: &name, limits, expected, max_wait })?;
+            Ok(match reserved {
+                ReservedBytes::TooLong { wait } => Err(wait),
+                ReservedBytes::Slot(slot) => Ok(Waiting { ledger, bucket: name, slot: Some(slot) }),
+            })
+        });
+        match reserved.await? {
+            Err(wait) => Err(Refusal::TooLong { until: clock.now().plus(wait) }),
+            Ok(mut waiting) => {
+                let wait = waiting.slot.map_or(Duration::ZERO, |slot| slot.wait);
+                if !wait.is_zero() {
+                    let until = clock.now().plus(wait);
                     on_wait(&Wait { until, why: WaitReason::Bytes });
                     clock.sleep_until(until).await;
                 }
-                Ok(BytePermit { waited: clock.monotonic().saturating_sub(started), slot: Some((bucket, slot)) })
+                let slot = waiting.slot.take().map(|slot| (bucket, slot));
+                Ok(BytePermit { waited: clock.monotonic().saturating_sub(started), slot })
             }
         }
     }

@@ -21,10 +21,10 @@ struct Found {
 }
 
 impl Asked {
-    /// How long it was waited for another slot, or why there was none.
-    pub(super) fn result(&self) -> Result<Duration, Refusal> {
+    /// How long it was waited for another slot, and why there was none if there was none.
+    pub(super) fn result(&self) -> (Duration, Option<Refusal>) {
         let mut found = self.lock();
-        found.refusal.take().map_or(Ok(found.waited), Err)
+        (found.waited, found.refusal.take())
     }
 
     fn lock(&self) -> MutexGuard<'_, Found> {

@@ -1,5 +1,6 @@
 //! Boarding: joining a twin's flight in this process, or waiting for one in another, and flying oneself otherwise.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,11 @@ async fn renew(core: &Arc<Core>, prepared: &Prepared, key: Key) -> Result<(), Er
         again = whole;
     }
     (again.options.freshness, again.options.stream) = (Freshness::Refresh, false);
-    let question = Question::plain(Some(key), crate::cache::MissReason::Stale);
+    // With what is stored: if the server has nothing new, it need not send it; if it is gone there, it has to go here.
+    let question = match core.shelf.look(&again, core.clock.now()) {
+        Found::Ask(question) => question,
+        Found::Hit(_) | Found::Refused(_) => Question::plain(Some(key), crate::cache::MissReason::Stale),
+    };
     let mut response = board(&Trip::start(core), Arc::new(again), question).await?;
     // What is too large to be read whole is stored when it has been read.
     while response.chunk().await?.is_some() {}
@@ -121,7 +126,10 @@ fn twin(key: &Key, prepared: &Prepared, last_write: u64) -> Twin {
 /// leader's own impatience. Where only HTTP decides, it has to be kept like any other answer.
 fn landing(core: &Core, result: Result<Response, Error>) -> Landing {
     let shared = match &result {
-        Ok(response) if is_failure(response.status()) => !is_only_http(core) || is_for_all(core, response),
+        // Of a body that is still arriving each would get a part.
+        Ok(response) if is_failure(response.status()) => {
+            response.bytes().is_ok() && (!is_only_http(core) || is_for_all(core, response))
+        }
         Ok(response) => is_for_all(core, response),
         Err(error) => {
             matches!(error.kind(), Kind::Network(_) | Kind::BadBody(_) | Kind::Blocked { .. } | Kind::RetryAfter { .. })
@@ -165,7 +173,7 @@ async fn fly(trip: &mut Trip, prepared: &Prepared, key: Key) -> Result<Response,
     };
     let result = tokio::select! {
         result = super::ask(trip, prepared, question) => result,
-        () = lease.keep() => Err(trip.error(Stage::Coalesce, prepared, Kind::Internal("a lease ended".to_owned()))),
+        never = lease.keep() => match never {},
     };
     note(trip, prepared, Some(key), &result);
     lease.give_back();
@@ -252,7 +260,7 @@ impl Lease {
     }
 
     /// Renews it for as long as it is polled.
-    async fn keep(&self) {
+    async fn keep(&self) -> Infallible {
         loop {
             self.core.clock.expire(RENEWAL).await;
             self.renew();

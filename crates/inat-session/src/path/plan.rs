@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, Version};
 
 use super::settle::NO_BODY;
 use crate::cache::MissReason;
-use crate::dry_run::{Forecast, MockResponse, Plan, is_dry_run_enabled};
+use crate::dry_run::{Forecast, MockResponse, Plan};
 use crate::limit::Refusal;
 use crate::lookup::{Found, is_safe};
 use crate::parts::Core;
@@ -18,8 +18,8 @@ use crate::stage::Stage;
 use crate::{Error, Kind};
 
 /// Whether this request is only to be planned.
-pub(super) fn is_rehearsal(prepared: &Prepared) -> bool {
-    prepared.options.dry_run.unwrap_or_else(|| is_dry_run_enabled(&prepared.method))
+pub(super) fn is_rehearsal(core: &Core, prepared: &Prepared) -> bool {
+    prepared.options.dry_run.unwrap_or_else(|| core.dry_runs.include(&prepared.method))
 }
 
 /// The answer of a dry run. Nothing is touched.

@@ -12,7 +12,7 @@ use crate::prepare::{Payload, Prepared, identity_of};
 use crate::response::{Origin, Redirected, Response};
 use crate::secret::mask_url;
 use crate::stage::Stage;
-use crate::{Error, Kind};
+use crate::{Error, Kind, Timestamp};
 
 /// Travels, and travels on where an answer points, as often as the request allows.
 pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<Response, Error> {
@@ -33,14 +33,16 @@ pub(super) async fn follow(trip: &Trip, mut prepared: Arc<Prepared>) -> Result<R
                 Count(allowed as usize, "redirect"),
                 mask_url(&next_url(&prepared, &location)?)
             );
-            return Err(trip.error(Stage::Answer, &prepared, Kind::Redirect(problem)));
+            let attempts = history.iter().map(|hop| hop.origin.attempts()).sum::<u32>() + response.origin.attempts();
+            let error = trip.error(Stage::Answer, &prepared, Kind::Redirect(problem));
+            return Err(error.after(attempts, trip.elapsed()));
         }
         history.push(Redirected {
             url: mask_url(&prepared.url),
             status: response.status(),
             origin: response.origin().clone(),
         });
-        prepared = Arc::new(next(&prepared, response.status(), &location)?);
+        prepared = Arc::new(next(&prepared, response.status(), &location, trip.now())?);
     }
 }
 
@@ -67,7 +69,7 @@ fn next_url(prepared: &Prepared, location: &str) -> Result<url::Url, Error> {
 
 /// The request an answer points to (RFC 9110 §15.4): a `POST` becomes a `GET` where browsers make it one, and credentials
 /// stay with the host they were meant for.
-fn next(prepared: &Prepared, status: StatusCode, location: &str) -> Result<Prepared, Error> {
+fn next(prepared: &Prepared, status: StatusCode, location: &str, now: Timestamp) -> Result<Prepared, Error> {
     let mut next = prepared.clone();
     next.url = next_url(prepared, location)?;
     next.target = None;
@@ -86,7 +88,7 @@ fn next(prepared: &Prepared, status: StatusCode, location: &str) -> Result<Prepa
         for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
             next.headers.remove(name);
         }
-        next.identity = identity_of(&next.headers);
+        next.identity = identity_of(&next.headers, now);
     }
     Ok(next)
 }

@@ -76,7 +76,11 @@ impl Reply {
             Soundness::Unexpected => arrived.sound = trip.core().shelf.rules().unasked_html,
             Soundness::False(reason) => {
                 trip.listener().tell(Stage::Validate, || reason.clone());
-                return Self::BadBody(reason);
+                if arrived.status.is_success() {
+                    return Self::BadBody(reason);
+                }
+                // What the server refuses it refuses, in whatever words: sending it again would not help.
+                arrived.sound = false;
             }
         }
         Self::Answered(arrived)

@@ -1,6 +1,6 @@
 //! One try: the request goes out, and what comes back is counted and collected.
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::metered::metered;
 use super::reply::{Arrived, ArrivedBody, Reply};
@@ -51,12 +51,14 @@ impl Trip {
                 }
             },
         };
-        match asked.result() {
-            Ok(waited) => self.waited = self.waited.saturating_add(waited),
-            Err(refusal) => {
-                self.attempts -= 1;
-                return Err(self.refusal(prepared, refusal));
-            }
+        let (waited, refusal) = asked.result();
+        self.waited = self.waited.saturating_add(waited);
+        if let Some(refusal) = refusal
+            // Else it left on a connection that came free meanwhile, and what was refused is one that others may use.
+            && matches!(reply, Reply::Failed(_))
+        {
+            self.attempts -= 1;
+            return Err(self.refusal(prepared, refusal));
         }
         if let Reply::Failed(fault) = &reply {
             self.listener().tell(Stage::Transport, || fault.to_string());
@@ -75,12 +77,13 @@ impl Trip {
         self.listener().tell(Stage::Transport, || {
             format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
         });
-        if let Err(refusal) = self.count_bytes(prepared, &mut incoming).await {
+        let bodiless = has_no_body(&prepared.method, status);
+        let declared = if bodiless { Some(0) } else { incoming.declared_length() };
+        if let Err(refusal) = self.count_bytes(prepared, &mut incoming, declared).await {
             return Err(self.refusal(prepared, refusal));
         }
-        let bound = match (&prepared.method, prepared.options.stream && status.is_success()) {
-            // The length it names is that of the body a `GET` would get.
-            (&Method::HEAD, _) => u64::MAX,
+        let bound = match (bodiless, prepared.options.stream && status.is_success()) {
+            (true, _) => u64::MAX,
             (_, true) => 0,
             // What may still be an error is read whole, so that the caller can be told what the server says.
             (_, false) => self.core().read_whole,
@@ -97,15 +100,24 @@ impl Trip {
     }
 
     /// Reserves what the answer says it will bring, where bytes are counted, and counts what it does bring.
-    async fn count_bytes(&self, prepared: &Prepared, incoming: &mut Incoming) -> Result<(), Refusal> {
+    async fn count_bytes(
+        &self,
+        prepared: &Prepared,
+        incoming: &mut Incoming,
+        declared: Option<u64>,
+    ) -> Result<(), Refusal> {
         let Ok(patience) = self.patience(prepared) else { return Ok(()) };
-        let declared = incoming.declared_length();
         let limiter = &self.core().limiter;
         let permit = limiter.reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(wait)).await?;
         let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
         incoming.body = metered(body, limiter, permit);
         Ok(())
     }
+}
+
+/// Whether an answer ends with its head. The length it may name is that of the body another request would get (RFC 9110 §8.6).
+fn has_no_body(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The request's fields, with those of the cache in place of its own of the same names.

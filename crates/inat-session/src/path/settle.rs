@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use super::doubt::Doubt;
 use super::reply::{Arrived, ArrivedBody, Reply};
 use super::stream::Body;
 use super::trip::Trip;
@@ -37,7 +38,13 @@ pub(super) fn hit(trip: &Trip, prepared: &Arc<Prepared>, served: Served) -> Resp
 }
 
 /// An answer of the server: decides what is kept of it, keeps that, and makes the caller's answer.
-pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Question, arrived: Box<Arrived>) -> Settled {
+pub(super) async fn arrived(
+    trip: &Trip,
+    prepared: &Prepared,
+    question: &Question,
+    arrived: Box<Arrived>,
+    mut doubt: Doubt,
+) -> Settled {
     trip.answered(prepared, arrived.status, &arrived.headers).await;
     if let Some(response) = rescued(trip, prepared, question) {
         return Settled::Answer(Box::new(response));
@@ -45,6 +52,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
     let core = trip.core();
     let now = trip.now();
     let writes = if is_safe(&prepared.method) { trip.writes } else { written(trip, prepared, &arrived) };
+    doubt.ends();
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
     let written = if arrived.sound {
         let receive = || core.shelf.receive(prepared, &arrived.sent, question, &arrived.received(), now);
@@ -76,7 +84,7 @@ pub(super) async fn arrived(trip: &Trip, prepared: &Prepared, question: &Questio
             response
         }
         Written::Store(key, entry) => match &arrived.content {
-            ArrivedBody::Arriving { .. } => stream::stored(trip, prepared, arrived, origin, key, entry),
+            ArrivedBody::Arriving { .. } => stream::stored(trip, prepared, arrived, origin, (key, entry), writes),
             ArrivedBody::Whole(body) => {
                 let body = body.clone();
                 let mut response = handed_on(trip, prepared, arrived, origin);
@@ -105,7 +113,7 @@ fn written(trip: &Trip, prepared: &Prepared, arrived: &Arrived) -> u64 {
 
 /// What one try means for what is stored: whether it may stand in for the server, and whether a write whose answer was lost or
 /// broken may have made it outdated.
-pub(super) fn note(trip: &mut Trip, prepared: &Prepared, reply: &Reply) {
+pub(super) fn note(trip: &mut Trip, prepared: &Prepared, reply: &Reply, doubt: &mut Doubt) {
     let (trouble, in_doubt) = match reply {
         Reply::Answered(arrived) if arrived.status.is_server_error() => (Some(Trouble::Status(arrived.status)), false),
         Reply::Answered(_) => (None, false),
@@ -116,6 +124,10 @@ pub(super) fn note(trip: &mut Trip, prepared: &Prepared, reply: &Reply) {
     if in_doubt {
         let shelf = &trip.core().shelf;
         may_wait(|| shelf.invalidate(prepared, StatusCode::OK, &HeaderMap::new()));
+    }
+    // Only of one that was done it is still to be noted.
+    if !matches!(reply, Reply::Answered(arrived) if arrived.status.as_u16() < 400) {
+        doubt.ends();
     }
 }
 

@@ -55,14 +55,14 @@ pub(super) fn plain(body: Body) -> Content {
     content
 }
 
-/// A body that is kept when it is complete.
+/// A body that is kept when it is complete, unless there have been more than these writes by then.
 pub(super) fn stored(
     trip: &Trip,
     prepared: &Prepared,
     mut arrived: Box<Arrived>,
     origin: Origin,
-    key: Key,
-    entry: Box<Entry>,
+    (key, entry): (Key, Box<Entry>),
+    writes: u64,
 ) -> Response {
     let content = std::mem::replace(&mut arrived.content, ArrivedBody::Whole(Bytes::new()));
     let mut response = handed_on(trip, prepared, arrived, origin);
@@ -77,7 +77,7 @@ pub(super) fn stored(
     let mut head = response.clone();
     let (sender, content) = channel();
     response.content = content;
-    let (core, asked, writes) = (trip.core().clone(), prepared.headers.clone(), trip.writes);
+    let (core, asked) = (trip.core().clone(), prepared.headers.clone());
     trip.core().background.start(async move {
         let mut copy = Some(Kept::new(core.copied.clone()));
         let whole = body.deliver(&sender, |bytes| {

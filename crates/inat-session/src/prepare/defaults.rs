@@ -6,6 +6,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::dates::Zone;
+use super::fields;
 use crate::Token;
 
 /// What a session gives to every request that does not say otherwise.
@@ -35,6 +36,18 @@ impl Defaults {
     /// How this library names itself.
     pub(crate) const USER_AGENT: &str =
         concat!("inat-session/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+}
+
+impl Defaults {
+    /// What is wrong with the fields of every request, so that the session is refused and not its first request.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (_, wrong) = self.fields.get_or_init(|| fields::shared(self));
+        match &self.token {
+            _ if !wrong.is_empty() => Err(wrong.join("; ")),
+            Some(token) => fields::bearer(token).map(drop).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for Defaults {

@@ -50,7 +50,7 @@ pub(super) fn assemble(
 }
 
 /// The fields of every request, and what is wrong with them: worked out once for a session.
-fn shared(defaults: &Defaults) -> (HeaderMap, Vec<String>) {
+pub(super) fn shared(defaults: &Defaults) -> (HeaderMap, Vec<String>) {
     let mut problems = Vec::new();
     let builtin = [("Accept", "application/json"), ("User-Agent", defaults.user_agent.as_str())];
     let mut shared = if defaults.plain { HeaderMap::new() } else { parsed(builtin, &mut problems) };
@@ -128,7 +128,7 @@ fn authorization(
     }
 }
 
-fn bearer(token: &Token) -> Result<HeaderValue, Error> {
+pub(super) fn bearer(token: &Token) -> Result<HeaderValue, Error> {
     let value = token.bearer().filter(|value| value.to_str().is_ok_and(|text| text.trim_end() != "Bearer"));
     value.ok_or_else(|| {
         Error::invalid("the token is empty, or has characters that no token has")

@@ -3,11 +3,12 @@
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName};
 
+use crate::Timestamp;
 use crate::cache::Identity;
 
 /// Whose answer a request with these fields gets: nobody's without credentials, else the owner of the token or of the
 /// credentials. Cookies count.
-pub(crate) fn identity_of(headers: &HeaderMap) -> Identity {
+pub(crate) fn identity_of(headers: &HeaderMap, now: Timestamp) -> Identity {
     // Most requests have neither, and a few names are compared faster than two are looked up.
     if !headers.keys().any(|name| matches!(*name, AUTHORIZATION | COOKIE)) {
         return Identity::Anonymous;
@@ -17,7 +18,7 @@ pub(crate) fn identity_of(headers: &HeaderMap) -> Identity {
     match (authorization.as_slice(), cookies.as_slice()) {
         ([], []) => Identity::Anonymous,
         ([one], []) => match std::str::from_utf8(one).ok().and_then(token) {
-            Some(token) => Identity::of_token(token),
+            Some(token) => Identity::of_token(token, now),
             None => Identity::of_credentials(one),
         },
         _ => whole_identity_of(headers),
@@ -55,12 +56,14 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
     fn of(fields: &[(HeaderName, &str)]) -> (Identity, Identity) {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        (identity_of(&headers), whole_identity_of(&headers))
+        (identity_of(&headers, NOW), whole_identity_of(&headers))
     }
 
     fn jwt(claims: &str, signature: &str) -> String {
@@ -79,7 +82,7 @@ mod tests {
     fn tokens_lead_to_their_owner_in_any_dress() {
         let token = jwt("{\"user_id\":7}", "a");
         let renewed = jwt("{\"user_id\":7}", "b");
-        let expected = Identity::of_token(&token);
+        let expected = Identity::of_token(&token, NOW);
         for value in
             [format!("Bearer {token}"), format!("bearer   {token}"), token.clone(), format!("Bearer {renewed}")]
         {

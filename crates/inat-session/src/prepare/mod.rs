@@ -36,7 +36,7 @@ use http::{HeaderMap, Method};
 use crate::cache::Identity;
 use crate::request::{Options, Upload};
 use crate::secret::mask_url;
-use crate::{Error, Request};
+use crate::{Error, Request, Timestamp};
 
 /// The words of iNaturalist's parameters: which names take one of a few values, which take dates, and what ranks there are.
 pub mod vocabulary {
@@ -130,10 +130,10 @@ pub enum Payload {
 /// Turns a request into what will be sent, or says everything that is wrong with it.
 ///
 /// The reference knows this as `prepare_inat_request`.
-pub(crate) fn prepare(request: &Request, defaults: &Defaults) -> Result<Prepared, Error> {
+pub(crate) fn prepare(request: &Request, defaults: &Defaults, now: Timestamp) -> Result<Prepared, Error> {
     let method = method(&request.method)?;
     let resolved = url::resolve(&request.target, &defaults.base)?;
-    assemble(request, defaults, method.clone(), resolved).map_err(|error| {
+    assemble(request, defaults, now, method.clone(), resolved).map_err(|error| {
         // What was resolved is gone by now. Doing it again is for the few that fail, masking would be for all.
         let url =
             url::resolve(&request.target, &defaults.base).map_or_else(|_| String::new(), |again| mask_url(&again.url));
@@ -144,12 +144,19 @@ pub(crate) fn prepare(request: &Request, defaults: &Defaults) -> Result<Prepared
 fn assemble(
     request: &Request,
     defaults: &Defaults,
+    now: Timestamp,
     method: Method,
     resolved: url::Resolved,
 ) -> Result<Prepared, Error> {
     let url::Resolved { mut url, basic } = resolved;
-    if let Some(segment) = ids::segment(&request.ids, request.allow_str_ids)? {
-        url::append(&mut url, &segment);
+    match ids::segment(&request.ids, request.allow_str_ids)? {
+        Some(segment) => url::append(&mut url, &segment),
+        None if request.is_of_ids => {
+            let error =
+                Error::invalid("a list of no ids asks for nothing, and would be taken for the whole collection");
+            return Err(error.with_hint("skip the request, or leave `ids` out to ask for the collection"));
+        }
+        None => {}
     }
     let mut options = request.options.clone();
     let translated =
@@ -162,7 +169,7 @@ fn assemble(
     }
     let body = body::encode(&request.body)?;
     let headers = fields::assemble(request, defaults, &url, basic, &body.content_type)?;
-    let identity = if defaults.plain { whole_identity_of(&headers) } else { identity_of(&headers) };
+    let identity = if defaults.plain { whole_identity_of(&headers) } else { identity_of(&headers, now) };
     Ok(Prepared { method, url, headers, payload: body.payload, identity, options, target: None })
 }
 

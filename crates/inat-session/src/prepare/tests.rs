@@ -8,16 +8,18 @@ use serde_json::json;
 use super::*;
 use crate::{Kind, Param, Token, Upload};
 
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
 fn defaults() -> Defaults {
     Defaults { zone: TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").unwrap().into(), ..Defaults::default() }
 }
 
 fn ready(request: &Request) -> Prepared {
-    prepare(request, &defaults()).unwrap()
+    prepare(request, &defaults(), NOW).unwrap()
 }
 
 fn refusal(request: &Request) -> Error {
-    let error = prepare(request, &defaults()).unwrap_err();
+    let error = prepare(request, &defaults(), NOW).unwrap_err();
     assert!(matches!(error.kind(), Kind::Invalid(_)), "{error:?}");
     assert!(error.hint().is_some(), "{error:?}");
     error
@@ -76,7 +78,7 @@ fn own_fields_replace_the_sessions_in_any_case() {
         .header("ACCEPT", " text/csv ")
         .header("Accept-Language", "de")
         .header("accept-language", "fr");
-    let prepared = prepare(&request, &defaults).unwrap();
+    let prepared = prepare(&request, &defaults, NOW).unwrap();
     assert_eq!(field(&prepared, ACCEPT), Some("text/csv"));
     assert_eq!(field(&prepared, USER_AGENT), Some(Defaults::USER_AGENT));
     assert_eq!(field(&prepared, "x-via"), Some("atlas"));
@@ -123,22 +125,22 @@ fn tokens_go_where_they_may_and_nowhere_else() {
         let prepared = ready(&Request::get(target).token(&token));
         assert_eq!(field(&prepared, AUTHORIZATION), Some("Bearer T0P"), "{target}");
         assert!(prepared.headers[AUTHORIZATION].is_sensitive());
-        assert_eq!(prepared.identity, Identity::of_token("T0P"));
+        assert_eq!(prepared.identity, Identity::of_token("T0P", NOW));
     }
     let elsewhere = ["https://h.org/x", "http://api.inaturalist.org/v1/taxa", "https://static.inaturalist.org/p.jpg"];
     let session =
         Defaults { token: Some(token.clone()), headers: vec![("Cookie".into(), "s=T0P".into())], ..defaults() };
-    assert_eq!(field(&prepare(&Request::get("taxa"), &session).unwrap(), AUTHORIZATION), Some("Bearer T0P"));
-    assert_eq!(field(&prepare(&Request::get("taxa"), &session).unwrap(), COOKIE), Some("s=T0P"));
+    assert_eq!(field(&prepare(&Request::get("taxa"), &session, NOW).unwrap(), AUTHORIZATION), Some("Bearer T0P"));
+    assert_eq!(field(&prepare(&Request::get("taxa"), &session, NOW).unwrap(), COOKIE), Some("s=T0P"));
     for target in elsewhere {
         let error = refusal(&Request::get(target).token(&token));
         assert!(!format!("{error} {error:?}").contains("T0P"), "{error:?}");
-        let prepared = prepare(&Request::get(target), &session).unwrap();
+        let prepared = prepare(&Request::get(target), &session, NOW).unwrap();
         assert_eq!((field(&prepared, AUTHORIZATION), field(&prepared, COOKIE)), (None, None), "{target}");
         assert_eq!(prepared.identity, Identity::Anonymous);
     }
     let gateway = Defaults { base: Url::parse("http://10.0.0.5:8787/v1").unwrap(), ..session };
-    assert_eq!(field(&prepare(&Request::get("taxa"), &gateway).unwrap(), AUTHORIZATION), Some("Bearer T0P"));
+    assert_eq!(field(&prepare(&Request::get("taxa"), &gateway, NOW).unwrap(), AUTHORIZATION), Some("Bearer T0P"));
     for wrong in ["", "  ", "T0P é", "a\nb"] {
         refusal(&Request::get("taxa").token(&Token::new(wrong)));
     }
@@ -151,7 +153,7 @@ fn credentials_have_an_order() {
         headers: vec![("authorization".into(), "Bearer field".into())],
         ..defaults()
     };
-    let of = |request: &Request| field(&prepare(request, &session).unwrap(), AUTHORIZATION).map(str::to_owned);
+    let of = |request: &Request| field(&prepare(request, &session, NOW).unwrap(), AUTHORIZATION).map(str::to_owned);
     let asked = Token::new("asked");
     let with_user = Request::get("https://me:pw@api.inaturalist.org/v1/taxa");
     assert_eq!(of(&Request::get("taxa")).as_deref(), Some("Bearer field"));
@@ -172,7 +174,7 @@ fn a_gateway_takes_plain() {
         Request::get("taxa").header("Authorization", format!("Bearer eyJ.{claims}.{signature}"))
     };
     let gateway = Defaults { plain: true, ..defaults() };
-    let whole = |request: &Request| prepare(request, &gateway).unwrap().identity;
+    let whole = |request: &Request| prepare(request, &gateway, NOW).unwrap().identity;
     assert_eq!(ready(&jwt("a")).identity, ready(&jwt("b")).identity);
     assert_ne!(whole(&jwt("a")), whole(&jwt("b")));
     assert_eq!(whole(&jwt("a")), whole(&jwt("a")));
@@ -213,7 +215,7 @@ fn files_wait_until_they_are_sent() {
     assert!(matches!(&prepared.payload, Payload::Multipart { fields, files } if fields.len() == 1 && files.len() == 1));
     assert_eq!(field(&prepared, CONTENT_TYPE), None);
     let large = Request::post("photos").file(Upload::bytes("a.jpg", vec![0; 20_000_001]));
-    assert!(matches!(prepare(&large, &defaults()).unwrap_err().kind(), Kind::Upload(_)));
+    assert!(matches!(prepare(&large, &defaults(), NOW).unwrap_err().kind(), Kind::Upload(_)));
 }
 
 #[test]
@@ -310,11 +312,32 @@ prop_compose! {
     }
 }
 
+#[test]
+fn a_list_of_no_ids_is_not_the_collection() {
+    for method in ["GET", "DELETE"] {
+        refusal(&Request::new(method, "observations").ids(Vec::<i64>::new()));
+        assert!(ready(&Request::new(method, "observations")).url.path().ends_with("/observations"));
+    }
+    assert!(ready(&Request::get("taxa").ids(Vec::<i64>::new()).ids([1])).url.path().ends_with("/taxa/1"));
+}
+
+#[test]
+fn a_token_that_has_expired_is_not_taken_for_its_owner() {
+    let jwt = |exp: i64| {
+        let claims = data_encoding::BASE64URL_NOPAD.encode(format!("{{\"user_id\":7,\"exp\":{exp}}}").as_bytes());
+        Request::get("taxa").token(&Token::new(format!("eyJh.{claims}.c2ln")))
+    };
+    let of = |exp: i64| ready(&jwt(exp)).identity;
+    let now = NOW.as_secs();
+    assert_eq!(of(now + 1), of(now + 86_400));
+    assert_ne!(of(now - 1), of(now + 1));
+}
+
 proptest! {
     #[test]
     fn nothing_panics_and_equal_requests_are_equal(request in request()) {
         let defaults = defaults();
-        match (prepare(&request, &defaults), prepare(&request, &defaults)) {
+        match (prepare(&request, &defaults, NOW), prepare(&request, &defaults, NOW)) {
             (Ok(a), Ok(b)) => {
                 prop_assert_eq!((&a.method, &a.url, &a.headers, a.identity), (&b.method, &b.url, &b.headers, b.identity));
                 prop_assert!(a.url.username().is_empty() && a.url.password().is_none());
@@ -328,7 +351,7 @@ proptest! {
     #[test]
     fn texts_never_leave_the_collection(id in text(), more in text()) {
         let request = Request::delete("observations").ids([id, more]).allow_str_ids();
-        if let Ok(prepared) = prepare(&request, &defaults()) {
+        if let Ok(prepared) = prepare(&request, &defaults(), NOW) {
             let segments: Vec<_> = prepared.url.path_segments().unwrap().collect();
             prop_assert_eq!(&segments[..2], &["v1", "observations"]);
             prop_assert_eq!(segments.len(), 3);
@@ -339,7 +362,7 @@ proptest! {
 
     #[test]
     fn relative_targets_never_leave_the_host(target in "[/\\\\a-z0-9.@?#-]{0,24}") {
-        if let Ok(prepared) = prepare(&Request::get(target), &defaults()) {
+        if let Ok(prepared) = prepare(&Request::get(target), &defaults(), NOW) {
             prop_assert_eq!(prepared.url.host_str(), Some("api.inaturalist.org"));
         }
     }
@@ -354,7 +377,7 @@ proptest! {
             3 => request.target = format!("taxa?token={SECRET}"),
             _ => request.query.push(("access_token".into(), SECRET.into())),
         }
-        if let Err(error) = prepare(&request, &defaults()) {
+        if let Err(error) = prepare(&request, &defaults(), NOW) {
             let shown = format!("{error} {error:?} {:?}", error.hint());
             prop_assert!(!shown.contains(SECRET), "{}", shown);
         }

@@ -34,6 +34,7 @@ impl fmt::Debug for Request {
             .field("headers", &fields.collect::<Vec<_>>())
             .field("body", &self.body)
             .field("ids", &self.ids)
+            .field("is_of_ids", &self.is_of_ids)
             .field("allow_str_ids", &self.allow_str_ids)
             .field("token", &self.token)
             .field("options", &self.options)

@@ -33,7 +33,7 @@ pub struct Options {
     pub idempotent: bool,
     /// A bound on everything together.
     pub deadline: Option<Duration>,
-    /// The longest wait for a slot of the budget, instead of the session's `max_delay`.
+    /// The longest wait for a slot of the budget. The shorter of this and the session's `max_delay` counts.
     pub max_delay: Option<Duration>,
 }
 

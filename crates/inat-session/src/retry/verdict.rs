@@ -118,10 +118,12 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
         Outcome::Answered { status, text, .. } if is_server_trouble(*status) && is_window_too_large(text) => {
             Verdict::Answer
         }
-        Outcome::Answered { status, retry_after, .. } if is_server_trouble(*status) && repeatable => {
+        Outcome::Answered { status, retry_after, .. } if passes(*status, *retry_after) && repeatable => {
             match again(Why::Status(*status)) {
+                // "At once", from a server in trouble, is no reason to hurry.
                 Verdict::Again { why, after, .. } => {
-                    Verdict::Again { why, after: retry_after.unwrap_or(after), retry_after: *retry_after }
+                    let asked = retry_after.filter(|asked| !asked.is_zero());
+                    Verdict::Again { why, after: asked.unwrap_or(after), retry_after: asked }
                 }
                 // The last answer is still an answer: the caller gets its status and body.
                 _ => Verdict::Answer,
@@ -138,6 +140,11 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
 /// RFC 9110 §9.2.2. Unknown methods are taken for harmful.
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE)
+}
+
+/// Whether it will be over some time. A body too large is so for ever, unless the server says until when (RFC 9110 §15.5.14).
+fn passes(status: StatusCode, retry_after: Option<Duration>) -> bool {
+    is_server_trouble(status) || (status == StatusCode::PAYLOAD_TOO_LARGE && retry_after.is_some())
 }
 
 fn is_server_trouble(status: StatusCode) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] only keeps and finds; what an entry is good for is decided in [`crate::cache`]. Every method is synchronous:
 //! reads, leases and [`Store::put_at_once`] take microseconds (unless another process was stopped in the middle of one: then a
-//! tenth of a second at most) and are called where they stand, other writes are called from a thread that may wait.
+//! fifth of a second at most, once a second) and are called where they stand, other writes are called from a thread that may wait.
 
 mod buffer;
 mod frame;
@@ -147,7 +147,7 @@ pub struct Listed {
 pub struct Stats {
     /// How many variants are kept.
     pub entries: u64,
-    /// Bytes the bodies take, as stored.
+    /// Bytes the bodies take, as stored; in a file with their metadata.
     pub body_bytes: u64,
     /// Bytes of the file, or of the memory.
     pub total_bytes: u64,

@@ -376,3 +376,86 @@ fn lifetimes_of_another_session() {
         assert!(lifetime.is_none_or(|seconds| seconds <= 86_400), "{fields:?}: {lifetime:?}");
     }
 }
+
+/// The server may have done what it was asked, whether or not somebody waits for its answer.
+#[tokio::test]
+async fn a_write_whose_caller_has_left_makes_what_is_stored_outdated() {
+    let clock = Clock::manual();
+    for (method, dropped) in [("DELETE", true), ("POST", true), ("GET", false)] {
+        let gate = crate::support::Gate::shut();
+        let held = gate.clone();
+        let stub = Stub::new(&clock, move |number, _| {
+            let held = held.clone();
+            Box::pin(async move {
+                if number > 0 {
+                    held.pass().await;
+                }
+                Ok(ok(&[]))
+            })
+        });
+        let inat = offline(stub.clone(), &clock).build().unwrap();
+        inat.get(TAXA).await.unwrap();
+        let request = Request::new(method, TAXA).force_refresh();
+        let writer = tokio::spawn({
+            let inat = inat.clone();
+            async move { inat.send(request).await }
+        });
+        crate::support::until_async("it is sent", || stub.count() == 2).await;
+        writer.abort();
+        assert!(writer.await.unwrap_err().is_cancelled());
+        let kept = || inat.cache().stats().unwrap().entries == 1;
+        if dropped {
+            crate::support::until_async("it is dropped", || !kept()).await;
+        } else {
+            crate::support::until_async("all is done", || inat.is_idle()).await;
+            assert!(kept(), "{method}");
+        }
+    }
+}
+
+#[test]
+fn a_reload_asks_also_for_what_is_kept_for_ever() {
+    let (inat, clock) = scripted(&always(&[("cache-control", "max-age=60, immutable"), ("etag", "\"1\"")]));
+    inat.get(TAXA).unwrap();
+    clock.advance(secs(1000 * 86_400));
+    assert!(inat.get(TAXA).unwrap().is_from_cache());
+    assert!(!inat.send(Request::get(TAXA).refresh()).unwrap().is_from_cache());
+}
+
+/// The request's own lifetime counts before all others, those that keep nothing among them.
+#[test]
+fn a_request_may_keep_what_others_do_not() {
+    let clock = Clock::manual();
+    for forbid in [
+        |builder: inat_session::SessionBuilder| {
+            builder.expire_url("*/observations/1", inat_session::Lifetime::DoNotCache)
+        },
+        |builder: inat_session::SessionBuilder| builder.expire_after(inat_session::Lifetime::DoNotCache),
+    ] {
+        let inat = waits(forbid(offline(always(&[]), &clock)));
+        // The library has lifetimes of its own for taxa, which come before the session's.
+        let target = "observations/1";
+        inat.get(target).unwrap();
+        assert_eq!(inat.cache().stats().unwrap().entries, 0);
+        for from_cache in [false, true] {
+            let answer = inat.send(Request::get(target).expire_after(secs(60))).unwrap();
+            assert_eq!(answer.is_from_cache(), from_cache);
+        }
+        assert!(!inat.get(target).unwrap().is_from_cache());
+    }
+}
+
+/// A `POST` may say that its answer is what a `GET` would get, and for how long (RFC 9110 §9.3.3), however long its body.
+#[tokio::test]
+async fn an_answer_to_a_write_that_arrives_in_pieces_is_kept_for_reads() {
+    let clock = Clock::manual();
+    let here = "https://api.inaturalist.org/v1/taxa/1";
+    let fields = [JSON, ("cache-control", "max-age=60"), ("content-location", here)];
+    for bound in [1 << 20, 8] {
+        let script = Script::new().answer(200, &fields, BODY);
+        let inat = offline(script.clone(), &clock).headers_only().read_whole(bound).build().unwrap();
+        let mut answer = inat.send(Request::post(TAXA)).await.unwrap();
+        while answer.chunk().await.unwrap().is_some() {}
+        assert!(inat.get(TAXA).await.unwrap().is_from_cache(), "{bound}");
+    }
+}

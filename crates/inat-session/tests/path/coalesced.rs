@@ -449,3 +449,44 @@ fn a_leader_that_is_killed_is_replaced() {
     assert_eq!(sandbox.count("/v1/taxa/1"), 2);
     follower.ends_well();
 }
+
+/// What may not be shared is renewed with what is stored all the same, and goes when the server has it no longer.
+#[tokio::test]
+async fn a_refresh_asks_with_what_is_stored_also_where_it_is_not_shared() {
+    let clock = Clock::manual();
+    let fields = [JSON, ("cache-control", "max-age=0, stale-while-revalidate=60"), ("etag", "\"1\"")];
+    let stub = Stub::at_once(&clock, move |number, seen| match (number, seen.field("if-none-match")) {
+        (0, _) => Ok(reply(200, &fields, BODY)),
+        (1, Some("\"1\"")) => Ok(reply(304, &fields[1..], "")),
+        (2, Some("\"1\"")) => Ok(reply(404, &[("cache-control", "no-store")], "")),
+        (_, condition) => panic!("request {number} with {condition:?}"),
+    });
+    let inat = offline(stub.clone(), &clock).unlimited().headers_only().build().unwrap();
+    inat.get(TAXA).await.unwrap();
+    for refreshed in [2, 3] {
+        clock.advance(secs(5));
+        let stale = inat.get(TAXA).await.unwrap();
+        assert!(matches!(stale.origin(), Origin::Stale { .. }), "{:?}", stale.origin());
+        until_async("it is refreshed", || stub.count() == refreshed && inat.is_idle()).await;
+    }
+    assert_eq!(inat.cache().stats().unwrap().entries, 0, "it is gone there, and here");
+}
+
+/// A body that is still arriving goes to whoever asks for its pieces: each of several would get a part.
+#[tokio::test]
+async fn an_error_with_a_long_body_is_not_divided() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let page = "x".repeat(10_000);
+    let body = page.clone();
+    let stub = Stub::gated(&clock, &gate, move |_, _| reply(500, &[], body.clone()));
+    let inat = offline(stub.clone(), &clock).unlimited().max_retries(0).read_whole(1000).build().unwrap();
+    let requests = vec![Request::get(TAXA).raise_for_status(false); 4];
+    for answer in together(&inat, &gate, requests).await {
+        let (mut answer, mut read) = (answer.unwrap(), Vec::new());
+        while let Some(piece) = answer.chunk().await.unwrap() {
+            read.extend_from_slice(&piece);
+        }
+        assert_eq!(read.len(), page.len());
+    }
+    assert_eq!(stub.count(), 4);
+}

@@ -250,3 +250,67 @@ async fn leaving_while_storing() {
     let answer = inat.get(TAXA).await.unwrap();
     assert_eq!((answer.is_from_cache(), &*answer.text().unwrap(), stub.count()), (true, BODY, 1));
 }
+
+/// What no request could be sent with is refused at once, and not with the first request.
+#[test]
+fn settings_that_no_request_can_use_are_refused() {
+    let refused: [Build; 4] = [
+        |builder| builder.user_agent("a\nb"),
+        |builder| builder.header("bad name", "x"),
+        |builder| builder.header("X-Project", "a\r\nb: c"),
+        |builder| builder.token(inat_session::Token::new("T0P\nS3CRET")),
+    ];
+    for (number, refused) in refused.into_iter().enumerate() {
+        let error = refused(offline(always(&[]), &Clock::manual())).build().unwrap_err();
+        assert!(matches!(error.kind(), Kind::Config(_)), "{number}: {error:?}");
+        assert!(!format!("{error} {error:?}").contains("S3CRET"));
+    }
+}
+
+#[test]
+fn a_session_may_rehearse_all_its_requests_or_those_that_write() {
+    let rows: [(Build, [bool; 2]); 4] = [
+        (|builder| builder, [false, false]),
+        (|builder| builder.dry_run(true), [true, true]),
+        (|builder| builder.dry_run(false), [false, false]),
+        (|builder| builder.dry_run_write_only(true), [false, true]),
+    ];
+    for (number, (build, dry)) in rows.into_iter().enumerate() {
+        let script = always(&[]);
+        let inat = waits(build(offline(script.clone(), &Clock::manual())));
+        for (request, dry) in [Request::get(TAXA), Request::delete(TAXA)].into_iter().zip(dry) {
+            let is_dry =
+                |request: Request| matches!(inat.send(request).unwrap().origin(), inat_session::Origin::DryRun(_));
+            assert_eq!(is_dry(request.clone()), dry, "{number}");
+            assert!(!is_dry(request.clone().dry_run(false)), "{number}: the request's own word counts");
+            assert!(is_dry(request.dry_run(true)), "{number}");
+        }
+    }
+}
+
+#[test]
+fn a_session_may_take_any_certificate() {
+    let clock = Clock::manual();
+    for (session, request, checked) in [(true, true, true), (true, false, false), (false, true, false)] {
+        let stub = Stub::at_once(&clock, |_, _| Ok(ok(&[])));
+        let inat = waits(offline(stub.clone(), &clock).verify(session));
+        inat.send(Request::get(TAXA).verify(request)).unwrap();
+        inat.send(inat.prepare(&Request::get("taxa/2").verify(request)).unwrap()).unwrap();
+        assert!(stub.seen().iter().all(|seen| seen.verify == checked), "{session} {request}");
+    }
+}
+
+#[test]
+fn only_headers_takes_no_switch_back() {
+    let clock = Clock::manual();
+    let script = always(&[("cache-control", "max-age=60")]);
+    let inat = waits(offline(script.clone(), &clock).cache_disabled(true).headers_only());
+    inat.get(TAXA).unwrap();
+    assert!(!inat.get(TAXA).unwrap().is_from_cache());
+    let inat = waits(offline(script, &clock).only_if_cached(true).headers_only());
+    assert!(matches!(inat.get(TAXA).unwrap_err().kind(), Kind::NotCached));
+    let post = Script::new().answer(200, &[JSON, ("cache-control", "max-age=60")], BODY);
+    let inat = waits(offline(post, &clock).allowable_methods([http::Method::POST]).headers_only());
+    inat.send(Request::post(TAXA)).unwrap();
+    assert!(inat.send(Request::post(TAXA)).unwrap().is_from_cache());
+}

@@ -394,3 +394,55 @@ impl Transport for Locks {
         })
     }
 }
+
+/// Is told that it may not leave on the connection it makes, when it has left already on one that came free meanwhile.
+struct LeavesAnyway {
+    clock: Clock,
+    file: PathBuf,
+    told: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Transport for LeavesAnyway {
+    fn send(&self, outgoing: Outgoing) -> Sending<'_> {
+        Box::pin(async move {
+            let other = rusqlite::Connection::open(&self.file).unwrap();
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
+            self.clock.advance(secs(1));
+            let may = outgoing.departure.may_leave().await;
+            self.told.lock().unwrap().push(may);
+            Ok(reply(201, &[JSON], BODY))
+        })
+    }
+}
+
+#[test]
+fn an_answer_that_is_here_is_the_answer_whatever_the_budget_says_of_a_connection() {
+    let (clock, told) = (Clock::manual(), Arc::<Mutex<Vec<bool>>>::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("budget.db");
+    let transport = LeavesAnyway { clock: clock.clone(), file: file.clone(), told: told.clone() };
+    let builder = Session::builder().transport(transport).clock(clock).cache_disabled(true).ratelimit_path(file);
+    let answer = waits(builder).send(Request::post("observations")).unwrap();
+    assert_eq!((answer.status().as_u16(), answer.origin().attempts()), (201, 1));
+    assert_eq!(*told.lock().unwrap(), [false], "it was refused");
+}
+
+/// The length that an answer without a body may name is that of another's: no bytes are waited for.
+#[test]
+fn what_has_no_body_takes_no_bytes() {
+    let clock = Clock::manual();
+    let photo = "https://static.inaturalist.org/photos/1/original.jpg";
+    let stub = Stub::at_once(&clock, |_, seen| match seen.field("if-none-match") {
+        Some(_) => Ok(reply(304, &[("content-length", "4500000000")], "")),
+        None => Ok(reply(200, &[("content-length", "4500000000")], "")),
+    });
+    let inat = waits(offline(stub.clone(), &clock).cache_disabled(true));
+    for _ in 0..5 {
+        inat.send(Request::head(photo)).unwrap();
+        let unchanged = inat.send(Request::get(photo).header("If-None-Match", "\"1\"")).unwrap();
+        assert!(unchanged.bytes().unwrap().is_empty());
+    }
+    let report = inat.budget().unwrap().into_iter().find(|report| report.bucket == "media");
+    assert!(report.is_none_or(|report| report.bytes.iter().all(|window| window.used == 0)));
+    assert!(clock.slept() < secs(60), "{:?}", clock.slept());
+}

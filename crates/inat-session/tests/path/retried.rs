@@ -246,3 +246,48 @@ fn an_error_says_what_where_how_often_and_what_next() {
     let text = error.to_string();
     assert!(text.contains("refused") && text.contains("after 6 tries and 15.0 s") && text.contains("GET"), "{text}");
 }
+
+/// What a server refuses is refused, also where it calls a page of HTML or a cut text JSON.
+#[test]
+fn a_refusal_in_bad_words_is_a_refusal() {
+    let clock = Clock::manual();
+    for status in [401, 403, 404, 410, 422] {
+        for method in ["GET", "PUT", "POST"] {
+            let (count, kind) = sent(&Request::new(method, TAXA), &Script::new().answer(status, &[JSON], "<html>no"));
+            assert_eq!(count, 1, "{method} {status}");
+            assert!(matches!(kind, Kind::Status(answer) if answer.text().unwrap() == "<html>no"), "{method} {status}");
+        }
+        let script = Script::new().answer(200, &[JSON, ("cache-control", "max-age=1")], BODY).answer(
+            status,
+            &[JSON],
+            "<html>no",
+        );
+        let inat = waits(offline(script.clone(), &clock));
+        inat.get(TAXA).unwrap();
+        clock.advance(secs(10));
+        let error = inat.get(TAXA).unwrap_err();
+        assert_eq!(error.status().unwrap(), status, "what is stored does not stand in for it");
+    }
+    let throttled = Script::new().answer(429, &[JSON, ("retry-after", "30")], "slow").answer(200, &[JSON], BODY);
+    let (inat, clock) = scripted(&throttled);
+    assert_eq!(inat.get(TAXA).unwrap().origin().attempts(), 2);
+    assert_eq!(clock.slept(), secs(30));
+}
+
+#[test]
+fn a_server_in_trouble_that_says_at_once_is_not_hurried() {
+    let (inat, clock) = scripted(&Script::new().answer(503, &[("retry-after", "0")], "").answer(503, &[], ""));
+    inat.get(TAXA).unwrap_err();
+    let (plain, usual) = scripted(&Script::new().answer(503, &[], ""));
+    plain.get(TAXA).unwrap_err();
+    assert_eq!(clock.slept(), usual.slept());
+}
+
+/// RFC 9110 §15.5.14.
+#[test]
+fn a_body_that_is_too_large_for_now_is_sent_again() {
+    let script = Script::new().answer(413, &[("retry-after", "7")], "").answer(200, &[JSON], BODY);
+    let (inat, clock) = scripted(&script);
+    assert_eq!(inat.send(Request::put(TAXA)).unwrap().origin().attempts(), 2);
+    assert_eq!(clock.slept(), secs(7));
+}

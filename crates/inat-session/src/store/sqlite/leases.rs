@@ -33,13 +33,16 @@ const AT_ONCE: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(1);
 /// Who cannot get it after so many of these does without: its holder was stopped.
 const PAUSES: u32 = 100;
+/// And so long nobody waits again: a hundred requests would wait one after the other.
+const LOST: Duration = Duration::from_secs(1);
 
 /// The file, opened when it is first needed.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     file: OnceLock<File>,
-    /// The lock of the file does not keep out threads that share it.
-    taking: Mutex<()>,
+    /// The lock of the file does not keep out threads that share it. Holds until when nobody waits for that lock, by the
+    /// monotonic clock.
+    taking: Mutex<Duration>,
 }
 
 impl Leases {
@@ -53,8 +56,14 @@ impl Leases {
         until: Timestamp,
     ) -> Result<bool, Fault> {
         let file = self.file(database)?;
-        let _alone = self.taking.lock();
-        let Some(_held) = Held::wait_for(file)? else { return Ok(true) };
+        let Some(mut impatient_until) = self.taking.try_lock_for(PAUSE * PAUSES) else { return Ok(true) };
+        let pauses = if Clock::system().monotonic() < *impatient_until { 0 } else { PAUSES };
+        let Some(_held) = Held::wait_for(file, pauses)? else {
+            if pauses > 0 {
+                *impatient_until = Clock::system().monotonic() + LOST;
+            }
+            return Ok(true);
+        };
         let row = read_row(file, key).map_err(io)?;
         let is_bound = |place: &Place| binds(place.lease.until, now, until);
         let of_key = row.iter().position(|place| place.key == key.0);
@@ -191,8 +200,8 @@ fn io(error: std::io::Error) -> Fault {
 struct Held<'a>(&'a File);
 
 impl<'a> Held<'a> {
-    fn wait_for(file: &'a File) -> Result<Option<Self>, Fault> {
-        for tried in 0..AT_ONCE + PAUSES {
+    fn wait_for(file: &'a File, pauses: u32) -> Result<Option<Self>, Fault> {
+        for tried in 0..AT_ONCE + pauses {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self(file))),
                 Err(std::fs::TryLockError::WouldBlock) if tried < AT_ONCE => std::thread::yield_now(),
@@ -237,6 +246,21 @@ mod tests {
         leases.release(&database, &key(3), 1).unwrap();
         assert!(other.take(&database, &key(9), 2, at(1), at(31)).unwrap());
         assert!(!leases.take(&database, &key(9), 1, at(1), at(31)).unwrap());
+    }
+
+    #[test]
+    fn a_lock_that_is_held_is_waited_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("cache.db");
+        let (leases, key) = (Leases::default(), Key([7; 32]));
+        assert!(leases.take(&database, &key, 1, at(0), at(30)).unwrap());
+        let stopped = open(&database).unwrap();
+        stopped.lock().unwrap();
+        let other = Leases::default();
+        assert!(other.take(&database, &key, 2, at(1), at(31)).unwrap(), "nobody can say whose it is");
+        assert!(*other.taking.lock() > Duration::ZERO, "the next need not wait");
+        stopped.unlock().unwrap();
+        assert!(!other.take(&database, &key, 2, at(1), at(31)).unwrap());
     }
 
     #[test]

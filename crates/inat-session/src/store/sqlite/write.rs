@@ -262,7 +262,8 @@ pub(super) fn delete(conn: &Connection, slot: i64, id: i64) -> Result<(), Fault>
     Ok(())
 }
 
-/// A number not given before: milliseconds since the epoch, then 20 bits of chance. It grows, so that new bodies are appended.
+/// A number not given before, but for a chance of one in a million for two in one millisecond: milliseconds since the epoch,
+/// then 20 bits of chance. It grows, so that new bodies are appended.
 /// A counter in the file would be one more page to write for every entry; and should a log be lost, as by a power cut, it
 /// would give the same number again, while here a page of the old state cannot pass for one of the new.
 fn next_id(transaction: &Transaction<'_>, now: Timestamp) -> Result<i64, Fault> {
