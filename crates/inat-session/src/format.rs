@@ -13,7 +13,7 @@ use crate::dry_run::mask_body;
 use crate::human::Count;
 use crate::prepare::{Payload, Prepared};
 use crate::response::{Expiry, Response};
-use crate::secret::{mask_header, mask_headers, mask_url};
+use crate::secret::{mask_header, mask_headers, mask_text, mask_url};
 
 /// Fields that say nothing about iNaturalist's answer.
 const OMITTED: [HeaderName; 4] = [
@@ -60,7 +60,8 @@ pub fn format_request(request: &Prepared, dry_run: bool, timeout: Option<Duratio
     text
 }
 
-/// An answer as text: where it came from, status, time, fields. The text of the body is added when the status is an error.
+/// An answer as text: where it came from, status, time, fields. When the status is an error, what the server says about it is
+/// added: its message, or else the beginning of the body.
 #[allow(clippy::cast_precision_loss, reason = "sizes for people, with two digits")]
 pub fn format_response(response: &Response, now: Timestamp) -> String {
     let cached = match (response.is_from_cache(), response.expiry()) {
@@ -71,7 +72,7 @@ pub fn format_response(response: &Response, now: Timestamp) -> String {
     };
     let mut text = format!("Response ({cached}):\n{} {}", response.status().as_u16(), response.reason());
     if response.status().as_u16() >= 400
-        && let Some(message) = response.error_message()
+        && let Some(message) = response.error_message().or_else(|| beginning(response))
     {
         let _ = write!(text, " {message}");
     }
@@ -90,6 +91,13 @@ pub fn format_response(response: &Response, now: Timestamp) -> String {
         text.push_str(&shown);
     }
     text
+}
+
+/// The first words of a body that is text, masked.
+fn beginning(response: &Response) -> Option<String> {
+    let text = std::str::from_utf8(response.bytes().ok()?).ok()?;
+    let masked = mask_text(&mask_body(text.trim().as_bytes()));
+    Some(masked.chars().take(300).collect()).filter(|beginning: &String| !beginning.is_empty())
 }
 
 fn fields(headers: &HeaderMap) -> String {

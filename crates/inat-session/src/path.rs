@@ -35,7 +35,7 @@ use doubt::Doubt;
 use reply::Reply;
 use trip::Trip;
 
-/// Sends a request, follows its redirects where it asks for that, and raises its status where it does not ask not to.
+/// Sends a request, follows its redirects if it asks for that, and makes a status of 400 or above an error unless it asks not to.
 pub(crate) async fn run(core: &Arc<Core>, request: Sendable) -> Result<Response, Error> {
     let trip = Trip::start(core);
     let prepared = core.ready(request)?; // prepare
@@ -45,22 +45,22 @@ pub(crate) async fn run(core: &Arc<Core>, request: Sendable) -> Result<Response,
     if raises { response.error_for_status() } else { Ok(response) }
 }
 
-/// One request along the path, without its redirects.
+/// One request along the path: what [`redirect::follow`] does for every hop.
 async fn travel(trip: &Trip, prepared: Arc<Prepared>) -> Result<Response, Error> {
     let core = trip.core();
     core.check_open()?;
     if plan::is_rehearsal(core, &prepared) {
         return Ok(plan::rehearse(core, &prepared)); // dry run
     }
-    match core.shelf.look(&prepared, core.clock.now()) {
-        // lookup
+    let found = core.shelf.look(&prepared, core.clock.now()); // lookup
+    match found {
         Found::Hit(served) => Ok(settle::hit(trip, &prepared, served)),
         Found::Refused(reason) => plan::refuse(core, &prepared, reason),
         Found::Ask(question) => flight::board(trip, prepared, question).await, // coalesce
     }
 }
 
-/// Asks the server, and where it fails, what is stored: what one flight does.
+/// Asks the server, and where it fails, what is stored: what [`flight::board`] does for all who wait for the same answer.
 async fn ask(trip: &mut Trip, prepared: &Prepared, mut question: Question) -> Result<Response, Error> {
     match ask_server(trip, prepared, &mut question).await {
         Ok(response) => Ok(response),

@@ -2,6 +2,7 @@
 //!
 //! The first of these that speaks decides: the request's own lifetime, the server's headers (unless `cache_control` is off),
 //! the user's URL patterns in order, the library's URL patterns, the session's `expire_after`, the fallback of 30 minutes.
+//! [`Lifetime::DoNotCache`], whoever says it, counts before the headers: nothing is asked of them then.
 //! `no-store` is not a lifetime: what the server forbids to store is never stored, whoever says what.
 
 use std::time::Duration;

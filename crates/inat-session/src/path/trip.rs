@@ -22,7 +22,7 @@ pub(super) struct Trip {
     started: Duration,
     /// Requests sent.
     pub(super) attempts: u32,
-    /// Tries that failed, those that were throttled apart.
+    /// Tries that failed, not counting those that were throttled.
     pub(super) failures: u32,
     /// Time spent waiting for slots.
     pub(super) waited: Duration,

@@ -27,7 +27,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// No wait is longer, jitter apart.
+    /// No wait is longer, but for its jitter.
     pub const CAP: Duration = Duration::from_secs(120);
 
     /// The wait before retry number `retry` (from 1). `random` is between 0 and 1.

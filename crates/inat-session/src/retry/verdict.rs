@@ -34,7 +34,7 @@ pub(crate) struct Tried<'a> {
     pub method: &'a Method,
     /// Whether the caller says that sending it twice does no harm.
     pub idempotent: bool,
-    /// Failed tries before this one, those that were merely throttled apart.
+    /// Failed tries before this one, not counting those that were merely throttled.
     pub failures: u32,
     /// How many failures are allowed.
     pub max_retries: u32,
