@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use inat_session::{Clock, Fault, Kind, Timestamp};
 use serde_json::json;
@@ -94,6 +94,8 @@ impl Refusal {
         let body = self.body(path);
         let mut response = own(self.status, "application/json; charset=utf-8", body.into(), method);
         let headers = response.headers_mut();
+        // As the API does: a page in a browser could not tell this from a broken connection otherwise.
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         if let Some(wait) = self.retry_after {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
         }

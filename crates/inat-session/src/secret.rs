@@ -78,7 +78,7 @@ const SECRET_PARTS: [&str; 4] = ["password", "passwd", "secret", "assertion"];
 const SECRET_ENDS: [&str; 2] = ["token", "signature"];
 
 /// Header fields whose values may be shown. Everything else is masked.
-const SHOWN_HEADERS: [&str; 46] = [
+const SHOWN_HEADERS: [&str; 47] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -124,6 +124,7 @@ const SHOWN_HEADERS: [&str; 46] = [
     "via",
     "x-cache",
     "x-http-method-override",
+    "x-powered-by",
     "x-via",
 ];
 
@@ -151,6 +152,14 @@ pub fn mask_url(url: &Url) -> String {
     let fragment = url.fragment().map(mask_pairs);
     shown.set_fragment(fragment.as_deref());
     shown.to_string()
+}
+
+/// A text that should have been a URL, without what stands before its `@`: a password, perhaps.
+pub(crate) fn without_user(text: &str) -> String {
+    match (text.find("://").map_or(0, |at| at + 3), text.rfind('@')) {
+        (from, Some(at)) if from <= at => format!("{}{MASK}{}", &text[..from], &text[at..]),
+        _ => text.to_owned(),
+    }
 }
 
 /// A query with the values of secret parameters masked, everything else as it was.
@@ -269,6 +278,19 @@ mod tests {
         let url = Url::parse("https://me:pw@h.org/a?q=x&Access_Token=T0P&b=#token=T0P").unwrap();
         let shown = mask_url(&url);
         assert_eq!(shown, "https://h.org/a?q=x&Access_Token=[REDACTED]&b=#token=[REDACTED]");
+    }
+
+    #[test]
+    fn what_is_no_url_loses_what_may_be_a_password() {
+        for (text, shown) in [
+            ("http://u:pw@[bad/", "http://[REDACTED]@[bad/"),
+            ("u:pw@host", "[REDACTED]@host"),
+            ("http://u:p@w@[bad/", "http://[REDACTED]@[bad/"),
+            ("http://[bad/", "http://[bad/"),
+            ("@://x", "@://x"),
+        ] {
+            assert_eq!(without_user(text), shown);
+        }
     }
 
     #[test]

@@ -16,13 +16,15 @@ pub(crate) enum Soundness {
     False(String),
 }
 
-/// Checks a whole body against its fields.
+/// Checks a whole body against its fields. An API has no pages: there only who names HTML is taken to want it, elsewhere also who
+/// takes anything.
 pub(crate) fn check(
     method: &Method,
     asked: &HeaderMap,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
+    is_api: bool,
 ) -> Soundness {
     // A HEAD answer, a 204 or 304, or an empty body has nothing to be false about (original-behaviour D18).
     let bodiless = *method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
@@ -42,7 +44,7 @@ pub(crate) fn check(
             Err(error) => Soundness::False(format!("it says it is JSON and is not ({error})")),
         };
     }
-    if media_type == "text/html" && status.is_success() && !accepts_html(asked) {
+    if media_type == "text/html" && status.is_success() && !accepts_html(asked, is_api) {
         return Soundness::Unexpected;
     }
     Soundness::Sound
@@ -59,12 +61,14 @@ fn essence(headers: &HeaderMap) -> String {
     value.and_then(|value| value.split(';').next().map(|media| media.trim().to_ascii_lowercase())).unwrap_or_default()
 }
 
-fn accepts_html(asked: &HeaderMap) -> bool {
+fn accepts_html(asked: &HeaderMap, is_api: bool) -> bool {
     let mut lines = asked.get_all(ACCEPT).iter().peekable();
-    lines.peek().is_none()
+    let takes_anything = lines.peek().is_none() && !is_api;
+    takes_anything
         || lines.any(|line| {
             let line = String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase();
-            ["text/html", "text/*", "*/*"].iter().any(|range| line.contains(range))
+            let names = |range: &str| line.contains(range);
+            names("text/html") || names("text/*") || (names("*/*") && !is_api)
         })
 }
 
@@ -84,6 +88,7 @@ mod tests {
                 StatusCode::from_u16(status).unwrap(),
                 &headers,
                 body.as_bytes(),
+                true,
             )
         };
         let json = "application/json; charset=utf-8";
@@ -104,10 +109,16 @@ mod tests {
             (CONTENT_TYPE, HeaderValue::from_static(json)),
             (CONTENT_ENCODING, HeaderValue::from_static("gzip")),
         ]);
-        assert_eq!(check(&Method::GET, &HeaderMap::new(), StatusCode::OK, &encoded, b"\x1f\x8b"), Soundness::Sound);
+        assert_eq!(
+            check(&Method::GET, &HeaderMap::new(), StatusCode::OK, &encoded, b"\x1f\x8b", true),
+            Soundness::Sound
+        );
         let html = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/html"))]);
         for asked in [accept("text/html"), accept("*/*"), HeaderMap::new()] {
-            assert_eq!(check(&Method::GET, &asked, StatusCode::OK, &html, b"<html>"), Soundness::Sound);
+            let of = |is_api| check(&Method::GET, &asked, StatusCode::OK, &html, b"<html>", is_api);
+            assert_eq!(of(false), Soundness::Sound);
+            let names_it = asked.get(ACCEPT).is_some_and(|accept| accept == "text/html");
+            assert_eq!(of(true) == Soundness::Sound, names_it, "a login page, to whoever takes anything");
         }
     }
 }

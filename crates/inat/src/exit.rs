@@ -26,7 +26,7 @@ pub(crate) enum Exit {
     Unusable = 9,
     /// Nothing matched, and `--fail-empty` minds.
     Empty = 11,
-    /// Ctrl-C.
+    /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted = 130,
 }
 
@@ -74,9 +74,8 @@ The exit code says what to do next:
     7  sign in first: no token, or one that is wrong or too old (HTTP 401)
     8  the wait would be longer than --max-wait, or than the server may ask for
     9  the answer was unusable: cut, false JSON, or a redirect that leads nowhere
-   10  some of many failed; the rest was written
    11  --fail-empty, and nothing matched
-  130  interrupted; the output so far is valid";
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP); the output so far is valid";
 
 #[cfg(test)]
 mod tests {

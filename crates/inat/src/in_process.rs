@@ -69,8 +69,9 @@ impl Transport for InProcess {
         }
     }
 
-    fn get_ready(&self, verify: bool, timeouts: Timeouts) {
-        self.http.get_ready(verify, timeouts);
+    fn get_ready(&self, url: &url::Url, verify: bool, timeouts: Timeouts) {
+        // The sandbox is on this machine too, under another name.
+        self.http.get_ready(url, verify, timeouts);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ctrl-C: what is half written is taken away, and the exit code is 130.
+//! Ctrl-C, and the signals that end a program in other ways (SIGTERM, SIGHUP): what is half written is taken away, and the exit
+//! code is 130.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,7 @@ pub(crate) fn unfinished(path: Option<PathBuf>) {
     *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = path;
 }
 
-/// From now on Ctrl-C ends the process with 130.
+/// From now on they end the process with 130.
 pub(crate) fn watch() {
     // Without it Ctrl-C ends the process as well, only less tidily.
     let _ = ctrlc::set_handler(|| {

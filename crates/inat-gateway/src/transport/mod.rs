@@ -69,6 +69,8 @@ impl Raw {
             .pool_max_idle_per_host(64)
             // RFC 9112 §5.2: a gateway may take folded lines, and puts spaces in their place.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
+            // RFC 9112 §5.1: and takes away spaces before the colon.
+            .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_max_headers(MOST_FIELDS);
         let client = builder.build(connector.clone());
         let anew = builder.pool_max_idle_per_host(0).build(connector);

@@ -134,6 +134,10 @@ pub(crate) fn caller_has(asked: &Asked<'_>, entry: &Entry, now: Timestamp) -> bo
             None => none_of == NoneOf::Any,
         };
     }
+    // RFC 9110 §13.1.3: one that has several members is ignored, be they the same.
+    if asked.headers.get_all(header::IF_MODIFIED_SINCE).iter().count() != 1 {
+        return false;
+    }
     let Some(since) = fields::date(asked.headers, &header::IF_MODIFIED_SINCE, now) else { return false };
     // Without Last-Modified, it was at least not modified after it was made.
     let modified = fields::date(&entry.headers, &header::LAST_MODIFIED, now)

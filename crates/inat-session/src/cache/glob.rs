@@ -41,6 +41,8 @@ enum Ending {
     Anything,
     /// Nothing, a port, a path or a query.
     HostEnd,
+    /// Nothing, or the next part of a path or query.
+    PartEnd,
 }
 
 impl Glob {
@@ -56,6 +58,17 @@ impl Glob {
         tokens.extend(compile(rest.as_bytes()));
         let ending = if rest.is_empty() { Ending::HostEnd } else { Ending::Anything };
         Self { text: pattern.to_owned(), tokens, ending }
+    }
+
+    /// The same pattern for picking entries: it ends where a part of the URL ends, so that `taxa/1` is not `taxa/10` as well.
+    /// With a `*` at its end it matches whatever begins so.
+    pub(crate) fn of_entries(pattern: &str) -> Self {
+        let mut glob = Self::new(pattern);
+        let opens_part = matches!(glob.tokens.last(), Some(Token::Star | Token::Byte(b'/' | b'?' | b'&')) | None);
+        if glob.ending == Ending::Anything && !opens_part {
+            glob.ending = Ending::PartEnd;
+        }
+        glob
     }
 
     /// The pattern as it was written.
@@ -105,6 +118,7 @@ impl Glob {
             (Ending::HostEnd, Some(next)) => {
                 matches!(next, b'/' | b':' | b'?') || matches!(self.tokens.last(), Some(Token::Star))
             }
+            (Ending::PartEnd, Some(next)) => matches!(next, b'/' | b'?' | b'&'),
         }
     }
 }

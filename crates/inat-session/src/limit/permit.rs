@@ -100,6 +100,7 @@ pub enum WaitReason {
 impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Rate(WindowName::Second) => f.write_str("the burst is used up"),
             Self::Rate(window) => write!(f, "all slots of the {window} are taken"),
             Self::Halved(window) => {
                 write!(f, "the rate is reduced after a refusal, and all slots of the {window} are taken")

@@ -98,5 +98,6 @@ pub(super) fn expiry(policy: &Policy) -> Expiry {
     if policy.flags.has(Flags::NEVER_EXPIRES) {
         return Expiry::Never;
     }
-    Expiry::At(policy.response_time.plus(policy.lifetime.saturating_sub(policy.initial_age)))
+    // In the past where it came expired.
+    Expiry::At(policy.response_time.plus(policy.lifetime).minus(policy.initial_age))
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use super::trip::Trip;
 use crate::Timestamp;
 use crate::cache::Received;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, speaks_inaturalist};
 use crate::retry::{Outcome, retry_after};
 use crate::stage::Stage;
 use crate::transport::{Chunks, Fault};
@@ -71,7 +71,8 @@ impl Reply {
         if !trip.core().check_json {
             return Self::Answered(arrived);
         }
-        match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body) {
+        let is_api = speaks_inaturalist(&prepared.url, &trip.core().defaults.base);
+        match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body, is_api) {
             Soundness::Sound => {}
             Soundness::Unexpected => arrived.sound = trip.core().shelf.rules().unasked_html,
             Soundness::False(reason) => {

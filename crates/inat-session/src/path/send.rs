@@ -1,5 +1,6 @@
 //! One try: the request goes out, and what comes back is counted and collected.
 
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::metered::metered;
@@ -78,6 +79,10 @@ impl Trip {
             format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
         });
         let bodiless = has_no_body(&prepared.method, status);
+        if bodiless && !names_a_length(&incoming.headers) {
+            // RFC 9110 §8.6: what is no length must not be passed on. Of an answer with a body it makes no answer at all.
+            incoming.headers.remove(CONTENT_LENGTH);
+        }
         let declared = if bodiless { Some(0) } else { incoming.declared_length() };
         if let Err(refusal) = self.count_bytes(prepared, &mut incoming, declared).await {
             return Err(self.refusal(prepared, refusal));
@@ -118,6 +123,13 @@ impl Trip {
 /// Whether an answer ends with its head. The length it may name is that of the body another request would get (RFC 9110 §8.6).
 fn has_no_body(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// Whether `Content-Length` is what it has to be, a number (RFC 9110 §8.6).
+fn names_a_length(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let is_number = |line: &HeaderValue| !line.is_empty() && line.as_bytes().iter().all(u8::is_ascii_digit);
+    lines.next().is_some_and(is_number) && lines.next().is_none()
 }
 
 /// The request's fields, with those of the cache in place of its own of the same names.

@@ -18,7 +18,7 @@ use crate::Clock;
 use crate::cache::{Entry, Key};
 use crate::lookup::Answered;
 use crate::parts::Core;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, speaks_inaturalist};
 use crate::response::{Arriving, Content, Origin, Response};
 use crate::runtime::{may_wait, spawn};
 use crate::transport::{Chunks, Fault, Phase};
@@ -177,8 +177,9 @@ impl Body {
 /// What the whole of a streamed body turned out to be decides whether it is kept, as it does for others.
 fn is_sound(core: &Core, asked: &HeaderMap, head: &Response, body: &[u8]) -> bool {
     use crate::validate::{Soundness, check};
+    let is_api = speaks_inaturalist(head.url(), &core.defaults.base);
     !core.check_json
-        || match check(head.method(), asked, head.status(), head.headers(), body) {
+        || match check(head.method(), asked, head.status(), head.headers(), body, is_api) {
             Soundness::Sound => true,
             Soundness::Unexpected => core.shelf.rules().unasked_html,
             Soundness::False(_) => false,

@@ -84,7 +84,7 @@ impl Trip {
     pub(super) async fn wait_for_slot(&mut self, prepared: &Prepared) -> Result<Permit, Error> {
         let patience = self.patience(prepared)?;
         let timeouts = self.core.timeout.of(&prepared.method, prepared.options.timeout);
-        self.core.transport().get_ready(prepared.options.verify, timeouts);
+        self.core.transport().get_ready(&prepared.url, prepared.options.verify, timeouts);
         let limiter = &self.core.limiter;
         let taken = async {
             let bytes = limiter.reserve_bytes(&prepared.url, None, patience, &|wait| self.tell_wait(wait)).await?;

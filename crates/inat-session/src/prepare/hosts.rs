@@ -1,6 +1,6 @@
 //! Which hosts are iNaturalist's own, and which may be trusted with a token.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
@@ -11,7 +11,7 @@ pub(crate) fn may_carry_token(url: &Url, base: &Url) -> bool {
 }
 
 /// Whether parameters have iNaturalist's meaning there. At other hosts `limit` or `type` are none of our business.
-pub(super) fn speaks_inaturalist(url: &Url, base: &Url) -> bool {
+pub(crate) fn speaks_inaturalist(url: &Url, base: &Url) -> bool {
     is_loopback(url) || is_origin(url, base) || is_own(url)
 }
 
@@ -25,20 +25,19 @@ fn is_own(url: &Url) -> bool {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(host)) => host == "localhost" || host.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => is_loopback_v4(address),
-        Some(Host::Ipv6(address)) => is_loopback_v6(address),
-        None => false,
+    url.host_str().is_some_and(is_loopback_name)
+}
+
+/// Whether a host, as a URL has it, is this machine.
+pub(crate) fn is_loopback_name(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match address.parse() {
+        Ok(IpAddr::V4(address)) => address.is_loopback(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+        }
+        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
     }
-}
-
-fn is_loopback_v4(address: Ipv4Addr) -> bool {
-    address.is_loopback()
-}
-
-fn is_loopback_v6(address: Ipv6Addr) -> bool {
-    address.is_loopback() || address.to_ipv4_mapped().is_some_and(is_loopback_v4)
 }
 
 fn is_origin(url: &Url, base: &Url) -> bool {

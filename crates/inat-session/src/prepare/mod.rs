@@ -24,6 +24,7 @@ pub(crate) mod upload;
 mod url;
 
 pub(crate) use defaults::Defaults;
+pub(crate) use hosts::{is_loopback_name, speaks_inaturalist};
 
 pub(crate) use identity::{identity_of, whole_identity_of};
 pub(crate) use multipart::encode_multipart;

@@ -158,7 +158,7 @@ impl Store for MemoryStore {
     fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         let contents = self.lock()?;
         let kept = contents.uses.values().rev().filter_map(|(key, id)| Some((*key, contents.find(key, *id)?)));
-        let glob = pattern.map(Glob::new);
+        let glob = pattern.map(Glob::of_entries);
         let wanted = kept.filter(|(_, kept)| glob.as_ref().is_none_or(|glob| variant::is_meant(glob, &kept.entry)));
         let listed =
             |(key, kept): (Key, &Kept)| Listed { stored: kept.stored(), key, size: kept.size, used: kept.used };
@@ -166,7 +166,7 @@ impl Store for MemoryStore {
     }
 
     fn clear(&self, pattern: Option<&str>) -> Result<u64, StoreError> {
-        let glob = pattern.map(Glob::new);
+        let glob = pattern.map(Glob::of_entries);
         Ok(self.lock()?.remove_all(|entry| glob.as_ref().is_none_or(|glob| variant::is_meant(glob, entry))))
     }
 

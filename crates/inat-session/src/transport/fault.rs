@@ -86,7 +86,10 @@ impl Fault {
                 "check the clock and the host's name; where a proxy re-signs, add its certificate to the system's store",
             ),
             Self::Timeout { .. } => Some("ask again later, ask for less at a time, or allow more time (`timeout`)"),
-            Self::Reset(_) | Self::Truncated(_) => Some("ask again; if it keeps happening, ask for less at a time"),
+            Self::Reset(_) | Self::Truncated(_) => Some(
+                "ask again; if it keeps happening, ask for less at a time. A write may have been done all the same: look before you \
+                 send it again",
+            ),
             Self::Undecodable(_) => Some(
                 "ask again; if it keeps happening, ask for it as it is (`Accept-Encoding: identity`), and tell those who run the server",
             ),

@@ -15,15 +15,31 @@ use url::Url;
 use super::progress::{NoticeConnecting, Progress};
 use super::{Chunks, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 use crate::Clock;
+use crate::prepare::is_loopback_name;
 
 /// Sends over the network: what a session does unless it is given another transport. Public so that a transport of one's own
 /// may hand on to it.
 #[derive(Debug)]
 pub struct HttpTransport {
-    /// reqwest fixes for a whole client whether certificates are checked, so there may be two.
-    clients: Mutex<HashMap<bool, reqwest::Client>>,
+    /// reqwest fixes these for a whole client, so there may be several.
+    clients: Mutex<HashMap<Settings, reqwest::Client>>,
     decompress: bool,
     clock: Clock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Settings {
+    /// Whether certificates are checked.
+    verify: bool,
+    /// Whether it is for this machine. What goes there goes nowhere else, whatever proxy the environment names: tokens may go
+    /// there in clear text, and to a proxy they may not. (Go's client does the same.)
+    is_local: bool,
+}
+
+impl Settings {
+    fn of(host: &str, verify: bool) -> Self {
+        Self { verify, is_local: is_loopback_name(host) }
+    }
 }
 
 impl HttpTransport {
@@ -32,11 +48,12 @@ impl HttpTransport {
         Self { clients: Mutex::default(), decompress: true, clock }
     }
 
-    fn client(&self, verify: bool) -> Result<reqwest::Client, Fault> {
+    fn client(&self, settings: Settings) -> Result<reqwest::Client, Fault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&verify) {
+        if let Some(client) = clients.get(&settings) {
             return Ok(client.clone());
         }
+        let Settings { verify, is_local } = settings;
         let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -49,14 +66,15 @@ impl HttpTransport {
             .connector_layer(NoticeConnecting)
             .tls_danger_accept_invalid_certs(!verify)
             .tls_danger_accept_invalid_hostnames(!verify);
+        let builder = if is_local { builder.no_proxy() } else { builder };
         let client = builder.build().map_err(|error| Fault::Other(describe(&error)))?;
-        clients.insert(verify, client.clone());
+        clients.insert(settings, client.clone());
         Ok(client)
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
         let Outgoing { request, timeouts, verify, departure, url } = outgoing;
-        let client = self.client(verify)?;
+        let client = self.client(Settings::of(request.uri().host().unwrap_or_default(), verify))?;
         // A transport around this one may have sent the request elsewhere.
         let parsed = url.filter(|url| *request.uri() == *url.as_str());
         let (parts, body) = request.into_parts();
@@ -119,9 +137,9 @@ impl Transport for HttpTransport {
         Box::pin(self.exchange(outgoing))
     }
 
-    fn get_ready(&self, verify: bool, _: Timeouts) {
+    fn get_ready(&self, url: &Url, verify: bool, _: Timeouts) {
         // A client that cannot be made says so when it is to send.
-        drop(self.client(verify));
+        drop(self.client(Settings::of(url.host_str().unwrap_or_default(), verify)));
     }
 }
 
@@ -201,11 +219,14 @@ mod tests {
     fn a_client_made_ready_is_the_one_that_sends() {
         let transport = HttpTransport::new(Clock::system());
         let timeouts = Timeouts { connect: None, send: None, read: None };
-        transport.get_ready(true, timeouts);
-        transport.get_ready(true, timeouts);
+        let url = Url::parse("https://api.inaturalist.org/v1/taxa").unwrap();
+        transport.get_ready(&url, true, timeouts);
+        transport.get_ready(&url, true, timeouts);
         let made = || transport.clients.lock().unwrap_or_else(PoisonError::into_inner).len();
         assert_eq!(made(), 1);
-        assert!(transport.client(true).is_ok());
+        assert!(transport.client(Settings::of("api.inaturalist.org", true)).is_ok());
         assert_eq!(made(), 1);
+        assert!(transport.client(Settings::of("127.0.0.1", true)).is_ok());
+        assert_eq!(made(), 2, "no proxy for this machine");
     }
 }

@@ -69,9 +69,9 @@ pub trait Transport: Send + Sync {
     /// Sends it, and returns when the head of the answer is there.
     fn send(&self, outgoing: Outgoing) -> Sending<'_>;
 
-    /// Makes ready what a request with these settings needs and takes time, before its slot of the budget comes: what is still
+    /// Makes ready what a request to this URL with these settings needs and takes time, before its slot of the budget comes: what is still
     /// to be done afterwards makes it late. Does nothing by default.
-    fn get_ready(&self, _verify: bool, _timeouts: Timeouts) {}
+    fn get_ready(&self, _url: &Url, _verify: bool, _timeouts: Timeouts) {}
 }
 
 impl Incoming {

@@ -16,6 +16,7 @@ use crate::show::{Screen, size};
 pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> Result<(), Failure> {
     let session = config::session(options)?;
     let cache = session.cache();
+    let would_remove = |count: usize| screen.say(&format!("would remove {count} stored {}", answers(count as u64)));
     let removed = |count: u64, json: Json| {
         if json.json {
             screen.print_json(&json!({"removed": count}))
@@ -35,7 +36,7 @@ pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> R
             let (stats, Paths { cache_file, .. }) = (cache.stats()?, config::paths(options)?);
             if json.json {
                 return Ok(screen.print_json(
-                    &json!({"file": cache_file, "entries": stats.entries, "body_bytes": stats.body_bytes,
+                    &json!({"file": cache_file.to_string_lossy(), "entries": stats.entries, "body_bytes": stats.body_bytes,
                     "total_bytes": stats.total_bytes, "bound_bytes": stats.bound_bytes}),
                 )?);
             }
@@ -48,6 +49,18 @@ pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> R
                 cache_file.display()
             ))?)
         }
+        CacheCommand::Rm { pattern, .. } if options.talk.dry_run => {
+            would_remove(cache.list(Some(&reach(&pattern)), usize::MAX)?.len());
+            Ok(())
+        }
+        CacheCommand::Clear(_) if options.talk.dry_run => {
+            would_remove(cache.list(None, usize::MAX)?.len());
+            Ok(())
+        }
+        CacheCommand::Prune(_) if options.talk.dry_run => Err(Failure::usage(
+            "what is expired is only known when it is removed",
+            Some("`inat cache ls` shows until when each answer is good"),
+        )),
         CacheCommand::Rm { pattern, json } => Ok(removed(cache.remove(&reach(&pattern))?, json)?),
         CacheCommand::Prune(json) => Ok(removed(cache.prune()?, json)?),
         CacheCommand::Clear(json) => Ok(removed(cache.clear()?, json)?),

@@ -72,7 +72,9 @@ fn settings(options: &Options, matches: &ArgMatches) -> Result<Vec<Setting>, Fai
         };
         let value = match (id, given) {
             // A URL may hold a password.
-            ("base_url", Some(url)) => url::Url::parse(&url).map_or(url, |url| inat_session::mask_url(&url)),
+            ("base_url", Some(url)) => {
+                url::Url::parse(&url).map_or_else(|_| inat_session::MASK.to_owned(), |url| inat_session::mask_url(&url))
+            }
             (_, given) => given.unwrap_or(unset),
         };
         settings.push(Setting { name: id.replace('_', "-"), value, from });

@@ -1,7 +1,7 @@
 //! `get`, `post` and their sisters: one request, its answer, and a line about where it came from.
 
 use std::env::VarError;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use clap::ArgMatches;
@@ -25,7 +25,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let wish = config::wish(matches, options)?;
     let request = request(method, args, options, wish, screen)?;
-    let builder = show::trail::listen(config::builder(options, Purpose::Once)?, screen);
+    let builder = show::trail::listen(config::builder(options, Purpose::Once)?, screen, Purpose::Once);
     let session = Session::from(builder.build()?);
     let asked = Asked { args, session: &session, screen };
     let prepared = asked.prepare(request, wish)?;
@@ -191,7 +191,7 @@ impl Asked<'_> {
         show::trail::response(self.screen, &response);
         let seen = response.clone();
         if prepared.method == http::Method::HEAD {
-            Screen::print(&show::headers(&response))?;
+            writeln!(sink, "{}", show::headers(&response))?;
         } else {
             show::write_body(self.screen, response, self.layout(), &mut sink)?;
         }

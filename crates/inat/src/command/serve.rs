@@ -24,12 +24,14 @@ pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, scre
     // It has to live as long as the gateway that leads to it.
     let sandbox = if options.server.sandbox { Some(sandbox()?) } else { None };
     refuse_what_is_for_one_request(matches)?;
-    let mut builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen);
+    let mut builder = show::trail::listen(config::builder(options, Purpose::Service)?, screen, Purpose::Service);
     builder = freshness(builder, options);
     if !args.upstream.is_empty() {
         builder = before_another_server(builder, matches, options);
     }
-    let gateway_config = gateway_config(args, options, sandbox.as_ref())?;
+    let says_how_long = matches.value_source("max_wait") != Some(ValueSource::DefaultValue);
+    let max_wait = says_how_long.then(|| options.pace.max_wait.0.unwrap_or(YEAR));
+    let gateway_config = gateway_config(args, max_wait, sandbox.as_ref())?;
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::files("no threads to serve with".to_owned(), error))?;
     runtime.block_on(async {
@@ -78,9 +80,6 @@ fn freshness(mut builder: SessionBuilder, options: &Options) -> SessionBuilder {
     if fresh.refresh {
         builder = builder.always_revalidate(true);
     }
-    if fresh.no_store {
-        builder = builder.read_only(true);
-    }
     builder
 }
 
@@ -109,7 +108,7 @@ fn announce(gateway: &Gateway, screen: Screen) {
     screen.say(&format!("serving at {} · {cache} · point any client here", gateway.addresses().join(", ")));
 }
 
-fn gateway_config(args: ServeArgs, options: &Options, sandbox: Option<&Sandbox>) -> Result<Config, Failure> {
+fn gateway_config(args: ServeArgs, max_wait: Option<Duration>, sandbox: Option<&Sandbox>) -> Result<Config, Failure> {
     let mut config = Config::default();
     config.listen = args.listen;
     if let Some(sandbox) = sandbox {
@@ -130,7 +129,7 @@ fn gateway_config(args: ServeArgs, options: &Options, sandbox: Option<&Sandbox>)
     config.max_waiting = args.max_waiting;
     config.drain = args.drain.0.unwrap_or(YEAR);
     // A client that is not answered asks again: without a bound it would wait twice.
-    config.max_wait = options.pace.max_wait.0.unwrap_or(config.max_wait);
+    config.max_wait = max_wait.unwrap_or(config.max_wait);
     Ok(config)
 }
 

@@ -17,7 +17,8 @@ pub(super) fn completions(shell: Shell) -> Result<(), Failure> {
 pub(super) fn man(folder: Option<&Path>) -> Result<(), Failure> {
     let mut command = cli::command();
     if let Some(folder) = folder {
-        return clap_mangen::generate_to(command, folder)
+        return std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(command, folder))
             .map_err(|error| Failure::files(folder.display().to_string(), error));
     }
     command.build();

@@ -97,6 +97,8 @@ fn good_for(response: &Response, now: Timestamp) -> Option<String> {
         Expiry::Never => Some("good for ever".to_owned()),
         Expiry::At(at) if at > now => Some(format!("good for {}", span(at.since(now)))),
         Expiry::At(_) => Some("checked again at each use".to_owned()),
+        // What arrived in pieces is kept when it is whole, and that is not known here.
+        Expiry::NotStored if response.bytes().is_err() => None,
         Expiry::NotStored if response.method().is_safe() => Some("not kept".to_owned()),
         Expiry::NotStored => None,
     }

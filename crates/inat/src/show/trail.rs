@@ -3,30 +3,34 @@
 use inat_session::{Event, Prepared, Response, SessionBuilder, Stage, format_request, format_response};
 
 use super::{Screen, span};
-use crate::config::LONG_WAIT;
+use crate::config::{LONG_WAIT, Purpose};
 
 /// Lets a session tell what it does.
-pub(crate) fn listen(builder: SessionBuilder, screen: Screen) -> SessionBuilder {
+pub(crate) fn listen(builder: SessionBuilder, screen: Screen, purpose: Purpose) -> SessionBuilder {
     if screen.quiet {
         return builder;
     }
     builder.on_event(move |event| {
         if screen.verbose > 0 {
             screen.dim(&event.to_string());
-        } else if let Some(text) = wait(event) {
+        } else if let Some(text) = wait(event, purpose) {
             screen.dim(&text);
         }
     })
 }
 
-fn wait(event: &Event) -> Option<String> {
+fn wait(event: &Event, purpose: Purpose) -> Option<String> {
     let wait = event.wait.filter(|wait| *wait >= LONG_WAIT)?;
     let what = match event.stage {
         // It says how long by itself.
         Stage::Limit => event.what.clone(),
         _ => format!("waits {}: {}", span(wait), event.what),
     };
-    Some(format!("{what} · Ctrl-C gives up"))
+    Some(match purpose {
+        Purpose::Once => format!("{what} · Ctrl-C gives up"),
+        // There it would end the gateway.
+        Purpose::Service => what,
+    })
 }
 
 /// The request, before it is sent.

@@ -15,7 +15,7 @@ use crate::store::{Listed, Stats, Stored, record};
 
 impl SqliteStore {
     pub(super) fn list_file(reader: &Reader, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, Fault> {
-        let glob = pattern.map(Glob::new);
+        let glob = pattern.map(Glob::of_entries);
         let mut statement =
             reader.conn.prepare_cached("SELECT id, used, stored, meta, data FROM entry ORDER BY used DESC, id DESC")?;
         let mut rows = statement.query([])?;
@@ -45,7 +45,7 @@ impl SqliteStore {
             give_back_all(transaction)?;
             return Ok(removed as u64);
         };
-        let glob = Glob::new(pattern);
+        let glob = Glob::of_entries(pattern);
         let mut doomed = Vec::new();
         {
             let mut statement = transaction.prepare_cached("SELECT slot, id, meta FROM entry")?;
