@@ -882,6 +882,7 @@ fn the_callers_conditions_are_answered() {
         ("9110 §13.1.2 no tag stored", "x: y", "if-none-match: \"1\"", OK),
         ("4.3.2 date", "last-modified: {-100}", "if-modified-since: {-100}", 304),
         ("4.3.2 later date", "last-modified: {-100}", "if-modified-since: {-50}", 304),
+        ("9110 13.1.3 two dates", "last-modified: {-100}", "if-modified-since: {-50} | if-modified-since: {-50}", OK),
         ("4.3.2 earlier date", "last-modified: {-100}", "if-modified-since: {-101}", OK),
         ("4.3.2 no last-modified: date", "date: {-100}", "if-modified-since: {-100}", 304),
         ("4.3.2 no last-modified: date", "date: {-100}", "if-modified-since: {-101}", OK),

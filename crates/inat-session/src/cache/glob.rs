@@ -183,3 +183,29 @@ fn class(pattern: &[u8]) -> Option<(Token, &[u8])> {
     }
     Some((Token::Class { negated, ranges }, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_for_entries_ends_where_a_part_ends() {
+        let matches = |pattern: &str, url: &str| Glob::of_entries(pattern).matches(&Url::parse(url).unwrap());
+        let rows = [
+            ("*/taxa/1", "https://h.test/v1/taxa/1", true),
+            ("*/taxa/1", "https://h.test/v1/taxa/1?locale=de", true),
+            ("*/taxa/1", "https://h.test/v1/taxa/1/history", true),
+            ("*/taxa/1", "https://h.test/v1/taxa/10", false),
+            ("*/taxa/1*", "https://h.test/v1/taxa/10", true),
+            ("*/taxa/", "https://h.test/v1/taxa/10", true),
+            ("https://h.test/v1/taxa?q=a", "https://h.test/v1/taxa?q=ab", false),
+            ("https://h.test/v1/taxa?q=a", "https://h.test/v1/taxa?q=a&page=2", true),
+            ("h.test", "https://h.test/v1/taxa", true),
+            ("h.test", "https://h.testing/v1/taxa", false),
+            ("*", "https://h.test/v1/taxa", true),
+        ];
+        for (pattern, url, expected) in rows {
+            assert_eq!(matches(pattern, url), expected, "{pattern} {url}");
+        }
+    }
+}

@@ -30,7 +30,8 @@ impl<'session> Cache<'session> {
         Self { core }
     }
 
-    /// Stored answers whose URL matches, those used last first, at most `limit`; all of them without a pattern.
+    /// Stored answers whose URL matches, those used last first, at most `limit`; all of them without a pattern. A pattern ends where
+    /// a part of the URL ends (`taxa/1` is not `taxa/10`), and with a `*` at its end wherever it likes.
     pub fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, Error> {
         self.core.shelf.store().list(pattern, limit).map_err(fault)
     }

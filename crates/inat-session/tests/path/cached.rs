@@ -21,6 +21,31 @@ fn a_head_has_no_body_however_long_it_says_it_is() {
     }
 }
 
+/// RFC 9110 §8.6: what is no length is not passed on.
+#[test]
+fn a_head_passes_on_no_length_that_is_none() {
+    for (length, kept) in [("7", true), ("abc", false), ("-1", false), ("+2", false), ("", false), ("2, 3", false)] {
+        let script = Script::new().answer(200, &[("content-length", length), ("cache-control", "max-age=60")], "");
+        let (inat, _) = scripted(&script);
+        for _ in 0..2 {
+            let head = inat.send(Request::head(TAXA)).unwrap();
+            assert_eq!(head.headers().contains_key("content-length"), kept, "{length}");
+        }
+    }
+}
+
+/// RFC 9211 §2.4: negative where it is stale, by as much as it is.
+#[test]
+fn what_came_expired_says_since_when() {
+    let (inat, clock) =
+        scripted(&always(&[("cache-control", "max-age=10, stale-while-revalidate=9000"), ("age", "2000")]));
+    inat.get(TAXA).unwrap();
+    clock.advance(secs(5));
+    let stale = inat.send(Request::get(TAXA).header("Cache-Control", "max-stale")).unwrap();
+    let status = stale.cache_status(clock.now());
+    assert!(status.contains("ttl=-1995"), "{status}");
+}
+
 #[test]
 fn a_server_that_always_says_304_is_not_asked_for_ever() {
     let script = Script::new().answer(200, &[JSON, ("etag", "\"1\""), ("cache-control", "max-age=1")], BODY).answer(

@@ -92,8 +92,9 @@ fn list(found: &[Listed], json: Json, show: impl Fn(&Row) -> String, screen: Scr
 /// What a person means, as a pattern over URLs. These begin with the host; a path alone means that of any host and version.
 fn reach(given: &str) -> String {
     let given = given.trim();
-    let first = given.split('/').next().unwrap_or_default();
-    let names_a_host = given.contains("://") || first.contains(['.', ':', '*']) || first == "localhost";
+    let first = given.split(['/', '?']).next().unwrap_or_default();
+    let names_a_host =
+        given.contains("://") || first.contains(['.', ':']) || first.starts_with('*') || first == "localhost";
     match () {
         () if given.is_empty() || names_a_host => given.to_owned(),
         () if given.starts_with('/') => format!("*{given}"),
@@ -110,6 +111,9 @@ mod tests {
         let table = [
             ("/taxa*", "*/taxa*"),
             ("taxa/48662", "*/taxa/48662"),
+            ("taxa*", "*/taxa*"),
+            ("taxa?q=a*", "*/taxa?q=a*"),
+            ("api.*/taxa", "api.*/taxa"),
             ("v1/taxa", "*/v1/taxa"),
             ("api.inaturalist.org/v1/taxa", "api.inaturalist.org/v1/taxa"),
             ("https://api.inaturalist.org/v1/taxa?q=a", "https://api.inaturalist.org/v1/taxa?q=a"),

@@ -26,9 +26,10 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let paths = config::paths(options)?;
     match command {
-        ConfigCommand::Path(json) if json.json => {
-            Ok(screen.print_json(&json!({"cache_file": paths.cache_file, "budget_file": paths.budget_file}))?)
-        }
+        ConfigCommand::Path(json) if json.json => Ok(screen.print_json(&json!({
+            "cache_file": paths.cache_file.to_string_lossy(),
+            "budget_file": paths.budget_file.to_string_lossy(),
+        }))?),
         ConfigCommand::Path(_) => {
             Ok(Screen::print(&format!("{}\n{}", paths.cache_file.display(), paths.budget_file.display()))?)
         }

@@ -151,3 +151,38 @@ fn a_sandbox_for_others() {
     assert_eq!(run.code, 5, "{run:?}");
     assert_eq!(home.run(&["sandbox", "--faults", "no-such-fault@1"]).code, 2);
 }
+
+/// What goes to this machine, the sandbox among it, passes no proxy: a token may go there in clear text, and nowhere else.
+#[test]
+fn no_proxy_stands_between_this_machine_and_itself() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let (home, sandbox) = (Home::new(), sandbox());
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        crate::home::finish(home.command(&["get", "taxa", "q==px"]).env("INAT_SANDBOX", "1").env(name, &url)).ok();
+        let base = sandbox.base_url();
+        crate::home::finish(
+            home.command(&["get", "taxa", "q==px", "--force-refresh"]).env("INAT_API_URL", base).env(name, &url),
+        )
+        .ok();
+    }
+    assert!(proxy.accept().is_err(), "nobody came");
+}
+
+#[test]
+fn the_fields_of_a_head_go_where_the_body_would() {
+    let (home, sandbox) = (Home::new(), sandbox());
+    let run = home.at(&sandbox, &["head", "taxa/48662", "-o", "head.txt"]).ok();
+    assert_eq!(run.out, "");
+    assert!(std::fs::read_to_string(home.file("head.txt")).unwrap().contains("content-type: application/json"));
+}
+
+#[test]
+fn what_is_no_url_shows_no_password() {
+    let home = Home::new();
+    for words in [&["get", "taxa"][..], &["config", "list"]] {
+        let run = crate::home::finish(home.command(words).env("INAT_API_URL", "http://u:s3cret@[bad/"));
+        assert!(!format!("{}{}", run.out, run.err).contains("s3cret"), "{run:?}");
+    }
+}

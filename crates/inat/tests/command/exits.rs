@@ -119,25 +119,28 @@ fn a_closed_pipe_is_no_error() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_is_130_and_leaves_nothing_half_done() {
+fn a_signal_is_130_and_leaves_nothing_half_done() {
     use std::process::{Command, Stdio};
     use std::time::Duration;
 
-    let sandbox = sandbox();
-    let home = Home::new();
-    let child = Command::new(env!("CARGO_BIN_EXE_inat"))
-        .env_clear()
-        .env("INAT_HOME", home.path())
-        .current_dir(home.path())
-        .args(["get", &format!("{}/v1/taxa", sandbox.url()), "X-Sandbox-Fault:slow=60000", "-o", "taxa.json"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    assert!(sandbox.wait_for("/v1/taxa", 1, Duration::from_secs(30)));
-    assert!(home.names().iter().any(|name| name.ends_with(".part")));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
-    assert!(!home.names().iter().any(|name| name.ends_with(".part") || name == "taxa.json"), "{:?}", home.names());
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let sandbox = sandbox();
+        let home = Home::new();
+        let child = Command::new(env!("CARGO_BIN_EXE_inat"))
+            .env_clear()
+            .env("INAT_HOME", home.path())
+            .current_dir(home.path())
+            .args(["get", &format!("{}/v1/taxa", sandbox.url()), "X-Sandbox-Fault:slow=60000", "-o", "taxa.json"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert!(sandbox.wait_for("/v1/taxa", 1, Duration::from_secs(30)));
+        assert!(home.names().iter().any(|name| name.ends_with(".part")));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130), "{signal}");
+        let names = home.names();
+        assert!(!names.iter().any(|name| name.ends_with(".part") || name == "taxa.json"), "{signal}: {names:?}");
+    }
 }
 
 #[test]

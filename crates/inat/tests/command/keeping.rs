@@ -35,6 +35,53 @@ fn what_must_not_be_kept_is_not() {
 }
 
 #[test]
+fn what_is_kept_is_used_also_by_who_keeps_nothing() {
+    let (home, sandbox) = (Home::new(), sandbox());
+    home.at(&sandbox, &["get", "taxa/48662"]).ok();
+    home.at(&sandbox, &["get", "taxa/48662", "--no-store"]).ok();
+    home.at(&sandbox, &["get", "taxa/48662", "--no-store", "--offline"]).ok();
+    assert_eq!(sandbox.count("/v1/taxa"), 1);
+}
+
+#[test]
+fn a_pattern_means_whole_parts_and_a_dry_run_removes_nothing() {
+    let (home, sandbox) = (Home::new(), sandbox());
+    for target in ["taxa?q=a", "taxa?q=ab", "taxa?q=a&rank=species", "places/7"] {
+        home.at(&sandbox, &["get", target, "--quiet"]).ok();
+    }
+    let found = |pattern: &str| {
+        let all = home.run(&["cache", "ls", pattern, "--json"]).ok().json();
+        let base = sandbox.base_url();
+        let urls = all.as_array().unwrap().iter().map(|row| row["url"].as_str().unwrap().replace(&base, ""));
+        let mut urls: Vec<String> = urls.collect();
+        urls.sort();
+        urls
+    };
+    assert_eq!(found("taxa?q=a"), ["taxa?q=a", "taxa?q=a&rank=species"]);
+    assert_eq!(found("taxa?q=a*").len(), 3);
+    assert_eq!((found("tax").len(), found("/taxa").len(), found("place").len()), (0, 3, 0));
+    let all = found("*").len();
+    for words in [&["-n", "cache", "clear"][..], &["cache", "rm", "*", "--dry-run"]] {
+        let run = home.run(words).ok();
+        assert!(run.err.contains(&format!("would remove {all} stored answers")), "{}", run.err);
+    }
+    assert_eq!(home.run(&["-n", "cache", "prune"]).code, 2);
+    assert_eq!(found("*").len(), all);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let home = Home::new();
+    let name = std::ffi::OsStr::from_bytes(b"ph\xffoto.db");
+    for words in [&["cache", "stats", "--json"][..], &["config", "path", "--json"], &["config", "list", "--json"]] {
+        crate::home::finish(home.command(words).arg("--cache-file").arg(name)).ok().json();
+    }
+}
+
+#[test]
 fn the_cache_from_inside() {
     let (home, sandbox) = (Home::new(), sandbox());
     for words in [&["get", "taxa", "q==monarch"][..], &["get", "taxa/48662"], &["get", "places/7"]] {

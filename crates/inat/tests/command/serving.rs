@@ -96,3 +96,40 @@ fn it_ends_in_order() {
         assert_eq!(gateway.child.wait().unwrap().code(), Some(0), "{signal}");
     }
 }
+
+/// A page for people, which an API has none of, is handed on and not kept, whatever the client accepts.
+#[test]
+fn a_login_page_is_no_answer_of_an_api() {
+    let served = Home::new();
+    let gateway = Gateway::start(&served, &["--sandbox", "--no-limit"]);
+    let address = gateway.url.trim_start_matches("http://");
+    let ask = |fields: &str| {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        write!(stream, "GET /v1/taxa?q=st3 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.to_ascii_lowercase()
+    };
+    let page = ask("Accept: */*\r\nX-Sandbox-Fault: login\r\n");
+    assert!(page.contains("content-type: text/html") && !page.contains("stored"), "{page}");
+    assert!(ask("Accept: */*\r\n").contains("content-type: application/json"));
+}
+
+#[test]
+fn a_gateway_may_be_told_to_let_wait_for_any_time() {
+    let (served, home) = (Home::new(), Home::new());
+    let refused = |words: &[&str]| {
+        let gateway = Gateway::start(&served, &[&["--sandbox", "--rate", "1/h", "--burst", "1"], words].concat());
+        let base = format!("{}/v1/", gateway.url);
+        let ask = |target: &str, within: &str| {
+            home.run(&["get", target, "--base-url", &base, "--cache-for", "off", "--retries", "0", "--timeout", within])
+                .code
+        };
+        ask("taxa/1", "30s");
+        // 8: too long to wait, says the gateway at once. 6: nothing for a second, says the command.
+        ask("taxa/2", "1s")
+    };
+    assert_eq!(refused(&[]), 4, "429");
+    assert_eq!(refused(&["--max-wait", "none"]), 6);
+}
