@@ -77,10 +77,10 @@ pub(crate) enum Command {
         to: Option<std::path::PathBuf>,
     },
     /// What the exit codes mean
-    #[command(name = "exit-codes", long_about = crate::exit::TOPIC, hide = true)]
+    #[command(name = "exit-codes", long_about = crate::exit::TOPIC, hide = true, help_template = "{about}")]
     ExitCodes,
     /// How the parts of a request are written
-    #[command(long_about = crate::items::TOPIC, hide = true)]
+    #[command(long_about = crate::items::TOPIC, hide = true, help_template = "{about}")]
     Items,
 }
 

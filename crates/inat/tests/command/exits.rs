@@ -148,6 +148,10 @@ fn the_topics() {
     let home = Home::new();
     assert!(home.run(&["help", "exit-codes"]).ok().out.contains("130  interrupted"));
     assert!(home.run(&["exit-codes"]).ok().out.contains("--fail-empty"));
+    for topic in ["exit-codes", "items"] {
+        let told = home.run(&["help", topic]).ok().out;
+        assert!(told.lines().count() < 40 && !told.contains("--cache-file"), "nothing but the topic: {told}");
+    }
     assert!(home.run(&["help", "items"]).ok().out.contains("observation[species_guess]=Monarch"));
     for shell in ["bash", "zsh", "fish"] {
         assert!(home.run(&["completions", shell]).ok().out.contains("force-refresh"), "{shell}");

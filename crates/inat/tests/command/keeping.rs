@@ -69,6 +69,17 @@ fn a_pattern_means_whole_parts_and_a_dry_run_removes_nothing() {
     assert_eq!(found("*").len(), all);
 }
 
+#[test]
+fn a_removal_that_cannot_be_done_says_so() {
+    let home = Home::new();
+    std::fs::create_dir(home.file("http.db")).unwrap();
+    for words in [&["cache", "clear"][..], &["cache", "rm", "taxa"]] {
+        let run = home.run(words);
+        assert_eq!((run.code, run.out.as_str()), (1, ""), "{}", run.err);
+        assert!(run.err.contains("what it holds stays there"), "{}", run.err);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_may_have_any_name() {

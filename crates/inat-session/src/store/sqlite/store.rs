@@ -178,7 +178,17 @@ impl Store for SqliteStore {
     }
 
     fn clear(&self, pattern: Option<&str>) -> Result<u64, StoreError> {
-        self.write(|transaction| Self::clear_file(transaction, pattern), |memory| memory.clear(pattern))
+        self.write(
+            |transaction| Self::clear_file(transaction, pattern),
+            |memory| {
+                let removed = memory.clear(pattern)?;
+                // Who removes private data must not take that for done.
+                if self.path.exists() {
+                    return Err(StoreError::Io("what it holds stays there".to_owned()));
+                }
+                Ok(removed)
+            },
+        )
     }
 
     fn prune(&self, now: Timestamp) -> Result<u64, StoreError> {
