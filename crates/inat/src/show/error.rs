@@ -108,6 +108,9 @@ fn hint(error: &Error, similar: Option<&Similar>) -> Option<String> {
         Kind::Network(Fault::Connect(_)) => {
             "check the network, a proxy, and that the server is up, or use what is cached (--offline)"
         }
+        Kind::Network(Fault::Timeout { .. }) if !matches!(error.method(), "GET" | "HEAD") => {
+            "look whether it was done before you send it again, or allow more time (--write-timeout)"
+        }
         Kind::Network(Fault::Timeout { .. }) => {
             "ask again later, ask for less at a time, or allow more time (--timeout)"
         }
