@@ -52,12 +52,14 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     let body = body(&mut headers, &mut response, about.method);
     let room = |bytes: u64| {
         let (answers, most) = about.answers;
-        match answers.take(bytes.min(most), most) {
-            Some(room) => Ok(Some(room)),
-            // It is done: whoever is told to come again would do it twice.
-            None if !about.method.is_safe() => Ok(None),
-            None => Err(Refusal::busy("too many large answers are being read at once")),
-        }
+        answers.take(bytes.min(most), most).ok_or_else(|| {
+            if about.method.is_safe() {
+                return Refusal::busy("too many large answers are being read at once");
+            }
+            // Whoever is told to come again would do it twice.
+            let done = "it was done, but too many large answers are being read at once to pass this one on";
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{done}; look before you send it again"))
+        })
     };
     let body = match body {
         Some(bytes) if bytes.len() < SMALL => Body::whole(bytes),

@@ -107,8 +107,8 @@ impl Body {
     }
 
     /// Keeps this room taken until so much has been read, and a little of it until it is through.
-    pub(crate) fn with_room(mut self, room: Option<Room>, begun: u64) -> Self {
-        (self.room, self.begun) = (room, begun);
+    pub(crate) fn with_room(mut self, room: Room, begun: u64) -> Self {
+        (self.room, self.begun) = (Some(room), begun);
         self
     }
 

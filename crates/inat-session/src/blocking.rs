@@ -164,6 +164,9 @@ settings! {
     write_timeout(timeout: impl Into<Option<std::time::Duration>>);
     read_whole(bytes: u64);
     check_json(check: bool);
+    verify(verify: bool);
+    dry_run(dry_run: bool);
+    dry_run_write_only(dry_run: bool);
     plain();
     transport(transport: impl crate::Transport + 'static);
     clock(clock: crate::Clock);

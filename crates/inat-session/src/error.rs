@@ -252,7 +252,9 @@ fn hint(kind: &Kind) -> Option<String> {
             }
             404 | 410 => "the record does not exist, or no longer",
             413 => "the request is larger than the server takes",
-            422 => "a parameter is not as the server takes it (a name it does not know, too many ids); its message says which",
+            422 => {
+                "a parameter is not as the server takes it (a name it does not know, too many ids); its message says which"
+            }
             429 => "the server is throttling; ask again later, or with a lower rate",
             500..=599 => "the server is in trouble; ask again later",
             _ => return None,

@@ -310,6 +310,32 @@ fn the_bound_holds_for_small_entries_that_several_put_into_one_file() {
     assert!(stats.total_bytes <= BOUND && stats.total_bytes > BOUND * 3 / 4, "{stats:?}");
 }
 
+/// Programs that start, put one entry and end, as a command does.
+#[test]
+fn the_bound_holds_for_those_who_put_one_entry_and_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let config = Config { max_bytes: BOUND, clock: Clock::manual(), ..Config::default() };
+    let open = || SqliteStore::at(&path, config.clone());
+    let put = |store: &SqliteStore, number: u64| {
+        let (key, entry, body) = (key(number), numbered(number), noise(number, 40_000));
+        match store.put_at_once(&key, &entry, &body, NOW) {
+            Some(Ok(())) => {}
+            _ => store.put(&key, &entry, &body, NOW).unwrap(),
+        }
+    };
+    let first = open();
+    (0..100).for_each(|number| put(&first, number));
+    first.close();
+    for number in 1000..1100 {
+        let store = open();
+        put(&store, number);
+        let stats = store.stats().unwrap();
+        assert!(stats.total_bytes <= BOUND, "{number}: {stats:?}");
+        store.close();
+    }
+}
+
 #[test]
 fn a_body_beyond_the_bound_is_refused_and_nothing_is_lost_for_it() {
     with_each(|store, _| {

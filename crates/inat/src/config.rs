@@ -60,7 +60,7 @@ pub(crate) fn builder(options: &Options, purpose: Purpose) -> Result<SessionBuil
         .max_retries(options.pace.retries)
         .timeout(options.pace.timeout.0)
         .write_timeout(options.pace.write_timeout.0);
-    builder = builder.backoff_factor(options.pace.backoff).read_only(options.fresh.no_store);
+    builder = builder.backoff_factor(options.pace.backoff);
     if let Some(path) = &options.files.cache_file {
         builder = builder.cache_file(path);
     }
@@ -89,8 +89,15 @@ pub(crate) fn shape(mut request: Request, options: &Options, wish: Option<Wish>)
     if let Some(Keep::For(lifetime)) = fresh.cache_for {
         request = request.expire_after(lifetime);
     }
+    let mut directives = Vec::new();
+    if fresh.no_store {
+        directives.push("no-store".to_owned());
+    }
     if let Some(stale) = fresh.max_stale {
-        request = request.header("Cache-Control", format!("max-stale={}", stale.as_secs()));
+        directives.push(format!("max-stale={}", stale.as_secs()));
+    }
+    if !directives.is_empty() {
+        request = request.header("Cache-Control", directives.join(", "));
     }
     request = match wish {
         Some(Wish::Refresh) => request.refresh(),
@@ -284,8 +291,8 @@ mod tests {
     #[test]
     fn requests_are_told_what_was_said() {
         let request = |words: &[&str]| shape(Request::get("taxa"), &options(words), None);
-        let stale = request(&["--max-stale", "7d"]);
-        assert_eq!(stale.headers, [("Cache-Control".to_owned(), "max-stale=604800".to_owned())]);
+        let stale = request(&["--max-stale", "7d", "--no-store"]);
+        assert_eq!(stale.headers, [("Cache-Control".to_owned(), "no-store, max-stale=604800".to_owned())]);
         assert_eq!(request(&["--timeout", "none"]).options.timeout, TimeoutChoice::Off);
         assert_eq!(request(&["-n"]).options.dry_run, Some(true));
         assert_eq!(request(&[]).options.dry_run, None);

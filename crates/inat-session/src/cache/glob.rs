@@ -64,8 +64,8 @@ impl Glob {
     /// With a `*` at its end it matches whatever begins so.
     pub(crate) fn of_entries(pattern: &str) -> Self {
         let mut glob = Self::new(pattern);
-        let opens_part = matches!(glob.tokens.last(), Some(Token::Star | Token::Byte(b'/' | b'?' | b'&')) | None);
-        if glob.ending == Ending::Anything && !opens_part {
+        let ends_open = pattern.is_empty() || pattern.ends_with(['*', '/', '?', '&']);
+        if glob.ending == Ending::Anything && !ends_open {
             glob.ending = Ending::PartEnd;
         }
         glob
@@ -198,6 +198,8 @@ mod tests {
             ("*/taxa/1", "https://h.test/v1/taxa/10", false),
             ("*/taxa/1*", "https://h.test/v1/taxa/10", true),
             ("*/taxa/", "https://h.test/v1/taxa/10", true),
+            ("*/taxa?", "https://h.test/v1/taxa?q=a", true),
+            ("*/taxa?q=a&", "https://h.test/v1/taxa?q=a&page=2", true),
             ("https://h.test/v1/taxa?q=a", "https://h.test/v1/taxa?q=ab", false),
             ("https://h.test/v1/taxa?q=a", "https://h.test/v1/taxa?q=a&page=2", true),
             ("h.test", "https://h.test/v1/taxa", true),

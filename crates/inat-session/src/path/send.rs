@@ -56,7 +56,7 @@ impl Trip {
         self.waited = self.waited.saturating_add(waited);
         if let Some(refusal) = refusal
             // Else it left on a connection that came free meanwhile, and what was refused is one that others may use.
-            && matches!(reply, Reply::Failed(_))
+            && matches!(&reply, Reply::Failed(fault) if fault.is_before_sending())
         {
             self.attempts -= 1;
             return Err(self.refusal(prepared, refusal));

@@ -13,7 +13,7 @@ use super::trip::Trip;
 use super::{flight, stream};
 use crate::cache::{Trouble, WhyNot};
 use crate::lookup::{Answered, Invalidated, Question, Served, Written, is_safe};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, has_outlived_its_token};
 use crate::response::{Content, Expiry, Origin, Response, Sent};
 use crate::runtime::may_wait;
 use crate::stage::Stage;
@@ -60,6 +60,10 @@ pub(super) async fn arrived(
         if question.variants.is_empty() { receive() } else { may_wait(receive) }
     } else {
         Written::HandedOn(WhyNot::Unusable)
+    };
+    let written = match written {
+        Written::Store(..) if has_outlived_its_token(prepared, now) => Written::HandedOn(WhyNot::Unusable),
+        written => written,
     };
     let settled = match written {
         Written::Useless304 => return Settled::AskAgain,

@@ -3,6 +3,7 @@
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName};
 
+use super::Prepared;
 use crate::Timestamp;
 use crate::cache::Identity;
 
@@ -23,6 +24,12 @@ pub(crate) fn identity_of(headers: &HeaderMap, now: Timestamp) -> Identity {
         },
         _ => whole_identity_of(headers),
     }
+}
+
+/// Whether the token whose owner a request was taken for has expired since: what it is answered then is not for its owner.
+pub(crate) fn has_outlived_its_token(prepared: &Prepared, now: Timestamp) -> bool {
+    let owner = identity_of(&prepared.headers, Timestamp::EPOCH);
+    owner != Identity::Anonymous && prepared.identity == owner && identity_of(&prepared.headers, now) != owner
 }
 
 /// The same without believing what a token says of its owner, for a program that takes tokens from others.

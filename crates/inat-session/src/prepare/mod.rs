@@ -26,7 +26,7 @@ mod url;
 pub(crate) use defaults::Defaults;
 pub(crate) use hosts::{is_loopback_name, speaks_inaturalist};
 
-pub(crate) use identity::{identity_of, whole_identity_of};
+pub(crate) use identity::{has_outlived_its_token, identity_of, whole_identity_of};
 pub(crate) use multipart::encode_multipart;
 pub use sendable::Sendable;
 

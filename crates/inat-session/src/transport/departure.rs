@@ -18,7 +18,7 @@ impl Departure {
 
     /// To be awaited when a connection was made for this request, before anything is written to it. Waits for another slot of
     /// the budget where the first has passed meanwhile; that may take as long as the caller has patience. `false`: the request
-    /// must not be sent, and its caller knows why.
+    /// must not be sent, and its caller knows why; it ends with [`super::Fault::Connect`].
     pub async fn may_leave(&self) -> bool {
         match &self.0 {
             None => true,

@@ -484,3 +484,23 @@ async fn an_answer_to_a_write_that_arrives_in_pieces_is_kept_for_reads() {
         assert!(inat.get(TAXA).await.unwrap().is_from_cache(), "{bound}");
     }
 }
+
+/// A token that expires on the way is answered as nobody is, and that is not what its owner is to get tomorrow.
+#[test]
+fn what_a_token_is_answered_after_it_expired_is_not_its_owners() {
+    let clock = Clock::manual();
+    let script = always(&[]);
+    let inat = waits(offline(script.clone(), &clock));
+    let token = |after: i64| {
+        let claims = format!("{{\"user_id\":7,\"exp\":{}}}", clock.now().as_secs() + after);
+        Token::new(format!("eyJh.{}.c2ln", data_encoding::BASE64URL_NOPAD.encode(claims.as_bytes())))
+    };
+    let prepared = inat.prepare(&Request::get("observations/1").token(&token(60))).unwrap();
+    clock.advance(secs(100));
+    inat.send(&prepared).unwrap();
+    assert_eq!(inat.cache().stats().unwrap().entries, 0);
+    let renewed = Request::get("observations/1").token(&token(60));
+    for from_cache in [false, true] {
+        assert_eq!(inat.send(&renewed).unwrap().is_from_cache(), from_cache);
+    }
+}

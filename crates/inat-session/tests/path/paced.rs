@@ -338,7 +338,7 @@ impl Transport for Connects {
         Box::pin(async move {
             self.clock.advance(self.takes);
             if !outgoing.departure.may_leave().await {
-                return Err(Fault::Other("it may not leave".to_owned()));
+                return Err(Fault::Connect("it may not leave".to_owned()));
             }
             self.left.lock().unwrap().push(self.clock.monotonic());
             Ok(reply(200, &[JSON], BODY))

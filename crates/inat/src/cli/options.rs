@@ -37,7 +37,7 @@ pub(crate) struct Fresh {
     /// Answer from the cache or not at all
     #[arg(long, env = "INAT_OFFLINE", value_parser = values::flag())]
     pub(crate) offline: bool,
-    /// Do not keep the answer
+    /// Do not keep the answer; one request does not use what is kept either
     #[arg(long, env = "INAT_NO_STORE", value_parser = values::flag())]
     pub(crate) no_store: bool,
     /// Take a stored answer that expired no longer than so ago [default: none]

@@ -16,7 +16,13 @@ use crate::show::{Screen, size};
 pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> Result<(), Failure> {
     let session = config::session(options)?;
     let cache = session.cache();
-    let would_remove = |count: usize| screen.say(&format!("would remove {count} stored {}", answers(count as u64)));
+    let would_remove = |count: usize, json: Json| {
+        if json.json {
+            screen.print_json(&json!({"would_remove": count}))
+        } else {
+            Screen::print(&format!("would remove {count} stored {}", answers(count as u64)))
+        }
+    };
     let removed = |count: u64, json: Json| {
         if json.json {
             screen.print_json(&json!({"removed": count}))
@@ -49,13 +55,11 @@ pub(super) fn run(command: CacheCommand, options: &Options, screen: Screen) -> R
                 cache_file.display()
             ))?)
         }
-        CacheCommand::Rm { pattern, .. } if options.talk.dry_run => {
-            would_remove(cache.list(Some(&reach(&pattern)), usize::MAX)?.len());
-            Ok(())
+        CacheCommand::Rm { pattern, json } if options.talk.dry_run => {
+            Ok(would_remove(cache.list(Some(&reach(&pattern)), usize::MAX)?.len(), json)?)
         }
-        CacheCommand::Clear(_) if options.talk.dry_run => {
-            would_remove(cache.list(None, usize::MAX)?.len());
-            Ok(())
+        CacheCommand::Clear(json) if options.talk.dry_run => {
+            Ok(would_remove(cache.list(None, usize::MAX)?.len(), json)?)
         }
         CacheCommand::Prune(_) if options.talk.dry_run => Err(Failure::usage(
             "what is expired is only known when it is removed",

@@ -80,6 +80,9 @@ fn freshness(mut builder: SessionBuilder, options: &Options) -> SessionBuilder {
     if fresh.refresh {
         builder = builder.always_revalidate(true);
     }
+    if fresh.no_store {
+        builder = builder.read_only(true);
+    }
     builder
 }
 

@@ -55,7 +55,8 @@ impl Glance {
         }
     }
 
-    /// How many bytes the file has after the last commit, the log included.
+    /// How many bytes the file has after the last commit, the log included. `None` where the header does not know: of a log that
+    /// is empty, as when the file was just opened, it says nothing.
     pub(super) fn size_of_file(&self) -> Option<u64> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let header = read(known.index.as_deref()?)?;
@@ -64,7 +65,8 @@ impl Glance {
             1 => 1 << 16,
             bytes => u64::from(bytes),
         };
-        Some(page * u64::from(u32::from_ne_bytes(*header[PAGES..].first_chunk()?)))
+        let pages = u64::from(u32::from_ne_bytes(*header[PAGES..].first_chunk()?));
+        Some(page * pages).filter(|size| *size > 0)
     }
 
     /// Whoever finds the header like this again may take for true what is read from now on.
@@ -176,6 +178,13 @@ mod tests {
             assert_eq!(glance.size_of_file().unwrap(), crate::store::sqlite::write::size(&conn).unwrap());
             conn.execute_batch("INSERT INTO t VALUES (randomblob(100000))").unwrap();
         }
+        // Once everybody has closed it, the log is empty, and the next to open it makes a header that knows nothing.
+        drop(conn);
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let glance = Glance::default();
+        glance.open(&path);
+        assert_eq!((glance.look() != Glimpse::Nothing, glance.size_of_file()), (true, None));
         let large = beside(&path, "-large");
         let conn = Connection::open(&large).unwrap();
         conn.execute_batch("PRAGMA page_size = 65536; PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();

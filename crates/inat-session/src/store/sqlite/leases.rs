@@ -57,7 +57,7 @@ impl Leases {
     ) -> Result<bool, Fault> {
         let file = self.file(database)?;
         let Some(mut impatient_until) = self.taking.try_lock_for(PAUSE * PAUSES) else { return Ok(true) };
-        let pauses = if Clock::system().monotonic() < *impatient_until { 0 } else { PAUSES };
+        let pauses = pauses(Clock::system().monotonic(), *impatient_until);
         let Some(_held) = Held::wait_for(file, pauses)? else {
             if pauses > 0 {
                 *impatient_until = Clock::system().monotonic() + LOST;
@@ -94,6 +94,11 @@ impl Leases {
         let opened = open(database)?;
         Ok(self.file.get_or_init(|| opened))
     }
+}
+
+/// How long to wait for the lock of the file: not at all where somebody has just waited in vain.
+fn pauses(now: Duration, impatient_until: Duration) -> u32 {
+    if now < impatient_until { 0 } else { PAUSES }
 }
 
 fn row_of(key: &Key) -> u64 {
@@ -258,7 +263,8 @@ mod tests {
         stopped.lock().unwrap();
         let other = Leases::default();
         assert!(other.take(&database, &key, 2, at(1), at(31)).unwrap(), "nobody can say whose it is");
-        assert!(*other.taking.lock() > Duration::ZERO, "the next need not wait");
+        let until = *other.taking.lock();
+        assert_eq!((pauses(until.saturating_sub(LOST), until), pauses(until, until)), (0, PAUSES));
         stopped.unlock().unwrap();
         assert!(!other.take(&database, &key, 2, at(1), at(31)).unwrap());
     }
