@@ -56,9 +56,11 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
             if about.method.is_safe() {
                 return Refusal::busy("too many large answers are being read at once");
             }
-            // Whoever is told to come again would do it twice.
-            let done = "it was done, but too many large answers are being read at once to pass this one on";
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{done}; look before you send it again"))
+            // It may be done: whoever is told to come again would do it twice.
+            let answered =
+                "upstream has answered, but too many large answers are being read at once to pass this one on";
+            let look = "look whether it was done before you send it again";
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{answered}; {look}"))
         })
     };
     let body = match body {

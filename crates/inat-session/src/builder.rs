@@ -18,7 +18,7 @@ use crate::limit::{Ledger, Limits};
 use crate::lookup::{Filter, KeyOf};
 use crate::prepare::Defaults;
 use crate::retry::Backoff;
-use crate::secret::without_user;
+use crate::secret::mask_unreadable;
 use crate::session::Session;
 use crate::store::Store;
 use crate::transport::{RequestTimeout, Transport};
@@ -146,8 +146,8 @@ impl SessionBuilder {
     pub fn base_url(mut self, url: &str) -> Self {
         match Url::parse(url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => self.base_url = url,
-            Ok(_) => self.refuse(format!("the base URL must be http or https, not `{}`", without_user(url))),
-            Err(error) => self.refuse(format!("the base URL `{}` cannot be read: {error}", without_user(url))),
+            Ok(_) => self.refuse(format!("the base URL must be http or https, not `{}`", mask_unreadable(url))),
+            Err(error) => self.refuse(format!("the base URL `{}` cannot be read: {error}", mask_unreadable(url))),
         }
         self
     }

@@ -154,12 +154,15 @@ pub fn mask_url(url: &Url) -> String {
     shown.to_string()
 }
 
-/// A text that should have been a URL, without what stands before its `@`: a password, perhaps.
-pub(crate) fn without_user(text: &str) -> String {
-    match (text.find("://").map_or(0, |at| at + 3), text.rfind('@')) {
-        (from, Some(at)) if from <= at => format!("{}{MASK}{}", &text[..from], &text[at..]),
-        _ => text.to_owned(),
-    }
+/// The beginning of a text that should have been a URL, without its query and without what stands before an `@`: a password,
+/// perhaps.
+pub(crate) fn mask_unreadable(text: &str) -> String {
+    let plain = text.split(['?', '#']).next().unwrap_or_default();
+    let (start, rest) = plain.split_once("//").map_or(("", plain), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let slashes = if plain.contains("//") { "//" } else { "" };
+    let shown: String = format!("{start}{slashes}{rest}").chars().take(120).collect();
+    mask_text(&shown)
 }
 
 /// A query with the values of secret parameters masked, everything else as it was.
@@ -283,13 +286,13 @@ mod tests {
     #[test]
     fn what_is_no_url_loses_what_may_be_a_password() {
         for (text, shown) in [
-            ("http://u:pw@[bad/", "http://[REDACTED]@[bad/"),
-            ("u:pw@host", "[REDACTED]@host"),
-            ("http://u:p@w@[bad/", "http://[REDACTED]@[bad/"),
-            ("http://[bad/", "http://[bad/"),
+            ("http://u:pw@[bad/", "http://[bad/"),
+            ("u:pw@host", "host"),
+            ("http://u:p@w@[bad/", "http://[bad/"),
+            ("http://[bad/?access_token=T0P", "http://[bad/"),
             ("@://x", "@://x"),
         ] {
-            assert_eq!(without_user(text), shown);
+            assert_eq!(mask_unreadable(text), shown);
         }
     }
 

@@ -86,13 +86,8 @@ fn with_length(mut headers: HeaderMap, len: usize) -> HeaderMap {
 }
 
 /// Whether a text is this number in digits, as it is nearly always: to make it anew costs an allocation.
-fn is_number(text: &[u8], mut number: usize) -> bool {
-    let matching = text.iter().rev().all(|digit| {
-        let last = number % 10;
-        number /= 10;
-        usize::from(digit.wrapping_sub(b'0')) == last
-    });
-    matching && number == 0 && !text.is_empty()
+fn is_number(text: &[u8], number: usize) -> bool {
+    text.iter().all(u8::is_ascii_digit) && std::str::from_utf8(text).is_ok_and(|text| text.parse() == Ok(number))
 }
 
 /// Conditions and ranges only select what a `GET` or `HEAD` gets. Most have none: a few names are compared faster than all

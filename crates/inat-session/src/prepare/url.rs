@@ -7,7 +7,7 @@ use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 use url::{ParseError, Position, Url};
 
-use crate::secret::mask_text;
+use crate::secret::mask_unreadable;
 use crate::stage::Stage;
 use crate::{Error, Kind};
 
@@ -29,7 +29,8 @@ pub(super) fn resolve(target: &str, base: &Url) -> Result<Resolved, Error> {
         Some((scheme, rest)) => absolute(scheme, rest, target)?,
         None => below(base, target)?,
     };
-    let mut url = parse(&text).map_err(|error| malformed(format!("`{}` is no URL: {error}", shown(target))))?;
+    let mut url =
+        parse(&text).map_err(|error| malformed(format!("`{}` is no URL: {error}", mask_unreadable(target))))?;
     let basic = take_credentials(&mut url)?;
     Ok(Resolved { url, basic })
 }
@@ -85,7 +86,7 @@ fn absolute(scheme: &str, rest: &str, target: &str) -> Result<String, Error> {
     }
     // A lenient parser would make a host of whatever follows `https:`, and send it the token.
     if !rest.starts_with("//") || rest.starts_with("///") {
-        return Err(malformed(format!("`{}` has no `//host` after its scheme", shown(target))));
+        return Err(malformed(format!("`{}` has no `//host` after its scheme", mask_unreadable(target))));
     }
     Ok(target.to_owned())
 }
@@ -97,7 +98,7 @@ fn below(base: &Url, target: &str) -> Result<String, Error> {
         return Err(error.with_hint("set a base such as https://api.inaturalist.org/v1/"));
     }
     if target.starts_with("//") {
-        return Err(malformed(format!("`{}` may mean a host or a path", shown(target))));
+        return Err(malformed(format!("`{}` may mean a host or a path", mask_unreadable(target))));
     }
     let target = target.strip_prefix('/').unwrap_or(target);
     let first = target.split(['/', '?', '#']).next().unwrap_or_default();
@@ -136,16 +137,6 @@ fn take_credentials(url: &mut Url) -> Result<Option<HeaderValue>, Error> {
     let mut value = value.map_err(|_| malformed("the credentials in the URL cannot be sent"))?;
     value.set_sensitive(true);
     Ok(Some(value))
-}
-
-/// A target as an error may show it: no query, no fragment, no credentials, no more than a line.
-fn shown(target: &str) -> String {
-    let plain = target.split(['?', '#']).next().unwrap_or_default();
-    let (start, rest) = plain.split_once("//").map_or(("", plain), |(scheme, rest)| (scheme, rest));
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let slashes = if plain.contains("//") { "//" } else { "" };
-    let shown: String = format!("{start}{slashes}{rest}").chars().take(120).collect();
-    mask_text(&shown)
 }
 
 fn malformed(message: impl Into<String>) -> Error {

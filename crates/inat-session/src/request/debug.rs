@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Body, Request, Upload, UploadSource};
 use crate::MASK;
-use crate::secret::{is_secret_name, mask_header, mask_json, mask_url};
+use crate::secret::{is_secret_name, mask_header, mask_json, mask_pairs, mask_unreadable, mask_url};
 
 /// Pairs as `name=value`, those with a secret name masked.
 pub(crate) struct Pairs<'a, V>(pub(crate) &'a [(String, V)]);
@@ -47,9 +47,10 @@ fn target(text: &str) -> String {
     if let Ok(url) = url::Url::parse(text) {
         return mask_url(&url);
     }
+    let path = mask_unreadable(text);
     match text.split_once('?') {
-        Some((path, query)) => format!("{path}?{}", crate::secret::mask_pairs(query)),
-        None => text.to_owned(),
+        Some((_, query)) => format!("{path}?{}", mask_pairs(query)),
+        None => path,
     }
 }
 

@@ -206,3 +206,12 @@ fn what_reaches_the_disk() {
     assert_eq!(listed.len(), 2);
     clean("list", &format!("{listed:?}"));
 }
+
+/// What cannot be read as a URL may hold a password all the same.
+#[test]
+fn a_target_that_is_no_url_shows_no_password() {
+    for target in ["http://u:s3cret@[bad/", "http://u:s3cret@[bad/?access_token=s3cret", "taxa?access_token=s3cret"] {
+        let request = inat_session::Request::get(target);
+        assert!(!format!("{request:?}").contains("s3cret"), "{request:?}");
+    }
+}

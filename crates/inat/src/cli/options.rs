@@ -58,7 +58,7 @@ pub(crate) struct Pace {
     /// Requests a second, on average over the burst; 0 for no such limit
     #[arg(long, value_name = "N", env = "INAT_PER_SECOND", default_value = "1", hide_short_help = true)]
     pub(crate) per_second: f64,
-    /// In how many seconds the requests of so many seconds may leave: 5 lets five seconds' worth go at once, then waits for them
+    /// How many seconds' worth of requests may leave at once; after them none leaves until those seconds are over
     #[arg(long, value_name = "N", env = "INAT_BURST", default_value = "5", hide_short_help = true)]
     pub(crate) burst: u32,
     /// Requests in any minute; 0 for no such limit

@@ -111,6 +111,9 @@ fn hint(error: &Error, similar: Option<&Similar>) -> Option<String> {
         Kind::Network(Fault::Timeout { .. }) if !matches!(error.method(), "GET" | "HEAD") => {
             "look whether it was done before you send it again, or allow more time (--write-timeout)"
         }
+        Kind::Network(Fault::Reset(_) | Fault::Truncated(_)) if matches!(error.method(), "GET" | "HEAD") => {
+            "ask again; if it keeps happening, ask for less at a time"
+        }
         Kind::Network(Fault::Timeout { .. }) => {
             "ask again later, ask for less at a time, or allow more time (--timeout)"
         }
