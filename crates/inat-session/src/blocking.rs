@@ -128,6 +128,12 @@ impl Session {
     pub fn close(&self) -> Result<(), Error> {
         wait(self.0.close())
     }
+
+    /// The same without waiting for work in the background: for a program that is told to end at once, as by Ctrl-C. Slots of the
+    /// budget that requests are waiting for are handed back.
+    pub fn close_now(&self) -> Result<(), Error> {
+        wait(self.0.close_now())
+    }
 }
 
 impl Session {

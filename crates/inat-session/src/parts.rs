@@ -75,7 +75,33 @@ impl Core {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
         self.background.finish(&self.clock, PATIENCE).await;
+        self.close_now().await;
+    }
+
+    /// Without waiting for what goes on in the background.
+    pub(crate) async fn close_now(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.end_waits().await;
         self.close_files().await;
+    }
+
+    /// Slots that requests wait for are handed back. Only a session that has sent something, or was about to, has any.
+    async fn end_waits(&self) {
+        /// Handing back takes microseconds, unless another program holds the ledger.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        if self.transport.get().is_some() {
+            let (limiter, clock) = (self.limiter.clone(), self.clock.clone());
+            // Where there is a timer, whatever executor `close` was called from.
+            let ending = spawn(async move {
+                tokio::select! {
+                    () = limiter.end_waits() => {}
+                    () = clock.expire(PATIENCE) => {}
+                }
+            });
+            if let Ok(ending) = ending {
+                let _ = ending.await;
+            }
+        }
     }
 
     /// Both may have to wait for a lock, the store to remove what it could not. Only a session that has sent something has

@@ -166,8 +166,15 @@ impl Session {
     }
 
     /// Waits for work in the background (at most ten seconds), then closes the files. Requests sent later fail with
-    /// [`Kind::Closed`]. Clones are closed too. A session that is dropped closes its files without waiting.
+    /// [`Kind::Closed`], and so do those that wait for a slot of the budget, which they hand back. Clones are closed too. A
+    /// session that is dropped closes its files without waiting.
     pub async fn close(&self) {
         self.core.close().await;
+    }
+
+    /// The same without waiting for work in the background: for a program that is told to end at once, as by Ctrl-C. Slots of the
+    /// budget that requests are waiting for are handed back, so that the next program need not wait for them.
+    pub async fn close_now(&self) {
+        self.core.close_now().await;
     }
 }

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
+            interrupt::give_way();
             show::error::tell(screen, &failure);
             ExitCode::from(failure.exit() as u8)
         }

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::ledger::{Ledger, LedgerError, Slot};
 use super::rate::Window;
 use super::turn::Turn;
+use super::waits::Waiter;
 use crate::{Clock, Timestamp};
 
 /// What this process knows of a bucket.
@@ -33,6 +34,8 @@ pub(super) struct Held {
     pub(super) before: Duration,
     /// Its time by the wall clock, counted from after it was reserved, so never early.
     pub(super) due: Timestamp,
+    /// Present while its time has not come.
+    pub(super) waiter: Option<Waiter>,
 }
 
 impl Held {
@@ -69,8 +72,11 @@ impl Drop for Held {
         let busy = matches!(self.desk.ledger.release(&self.desk.name, &slot, true), Err(LedgerError::Busy));
         // A slot that cannot be handed back stays used, which is never one too many.
         if let (true, Ok(runtime)) = (busy, Handle::try_current()) {
-            let desk = Arc::clone(&self.desk);
-            drop(runtime.spawn_blocking(move || desk.ledger.release(&desk.name, &slot, false)));
+            let (desk, waiter) = (Arc::clone(&self.desk), self.waiter.take());
+            drop(runtime.spawn_blocking(move || {
+                let _ = desk.ledger.release(&desk.name, &slot, false);
+                drop(waiter);
+            }));
         }
     }
 }

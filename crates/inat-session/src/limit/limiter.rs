@@ -18,6 +18,7 @@ use super::rate::Window;
 use super::refresh;
 use super::report::{self, BucketReport};
 use super::turn::Turn;
+use super::waits::Waits;
 use crate::{Clock, Timestamp};
 
 /// Hands out permits to send. Cheap to clone; clones share everything.
@@ -32,13 +33,14 @@ pub(super) struct Inner {
     /// For buckets without limits: the server's refusals are still obeyed, and no file is opened.
     aside: Arc<dyn Ledger>,
     desks: Mutex<HashMap<Bucket, Arc<Desk>>>,
+    pub(super) waits: Waits,
 }
 
 impl Limiter {
     /// A limiter over this ledger. Nothing is opened yet.
     pub fn new(limits: Limits, ledger: Arc<dyn Ledger>, clock: Clock) -> Self {
         let aside = Arc::new(MemoryLedger::new(clock.clone()));
-        Self(Arc::new(Inner { limits, clock, ledger, aside, desks: Mutex::default() }))
+        Self(Arc::new(Inner { limits, clock, ledger, aside, desks: Mutex::default(), waits: Waits::default() }))
     }
 
     /// The limits.
@@ -87,7 +89,8 @@ impl Limiter {
         }
         let desk = self.desk(url);
         let started = clock.monotonic();
-        let mut held = Held { desk: Arc::clone(&desk), slot: permit.slot, before: started, due: clock.now() };
+        let mut held =
+            Held { desk: Arc::clone(&desk), slot: permit.slot, before: started, due: clock.now(), waiter: None };
         match self.permit(&desk, &mut held, true, started).await? {
             Some(permit) => Ok(permit),
             None => self.acquire(url, patience, on_wait).await,
@@ -155,7 +158,14 @@ impl Limiter {
         ledger.refresh_version(endpoint, refresh::HOLD)
     }
 
-    /// Closes the ledger's files. Requests for permits fail from now on.
+    /// Ends all waiting: whoever waits gets [`LedgerError::Closed`], as does who comes later, and the slots of the future are handed
+    /// back. Done when the last one is.
+    pub async fn end_waits(&self) {
+        self.0.waits.end().await;
+    }
+
+    /// Closes the ledger's files. Requests for permits fail from now on. Slots that are waited for stay used, unless
+    /// [`Limiter::end_waits`] comes before.
     pub fn close(&self) {
         self.0.ledger.close();
         self.0.aside.close();
@@ -230,7 +240,7 @@ impl Limiter {
                 });
             }
             on_wait(&Wait { until: at.plus(slot.wait), why: reason(slot.why) });
-            clock.sleep_until(at.plus(slot.wait)).await;
+            self.0.waits.sleep_until(clock, at.plus(slot.wait)).await?;
         }
     }
 }

@@ -118,7 +118,8 @@ impl Limiter {
             if let Some(slot) = held.slot.filter(|_| !held.is_due()) {
                 front.sleeps_until(held.before.saturating_add(slot.wait));
                 on_wait(&Wait { until: held.due, why: reason(slot.why) });
-                self.0.clock.sleep_until(held.due).await;
+                self.0.waits.sleep_until(&self.0.clock, held.due).await?;
+                held.waiter = None;
             }
             let doubt = !held.is_due() || held.is_overdue(&self.0.clock);
             if self.stands(&mut held, doubt).await? {
@@ -162,11 +163,15 @@ impl Limiter {
         at_once: bool,
     ) -> Result<Result<Held, Refusal>, LedgerError> {
         let clock = &self.0.clock;
+        // Counted before it is looked whether all is over, so that who ends the waiting waits for this one, too.
+        let waiter = self.0.waits.begin();
+        self.0.waits.check()?;
         let before = clock.monotonic();
         let reserved = desk.ledger.reserve(&self.ask(&desk.name, &desk.windows, until, at_once))?;
         Ok(granted(reserved, clock.now()).map(|slot| {
             desk.slow.store(slot.share < 1.0, Ordering::Relaxed);
-            Held { desk: Arc::clone(desk), slot: Some(slot), before, due: clock.now().plus(slot.wait) }
+            let waiter = (!slot.wait.is_zero()).then_some(waiter);
+            Held { desk: Arc::clone(desk), slot: Some(slot), before, due: clock.now().plus(slot.wait), waiter }
         }))
     }
 

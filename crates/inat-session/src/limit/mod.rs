@@ -19,7 +19,7 @@
 //! | `answer`, `penalty` | which answers of the server are refusals; what those do to a bucket |
 //! | `bytes`, `media` | the byte budget of media hosts |
 //! | `refresh` | versions that beat the server's cache |
-//! | `turn`, `desk`, `line`, `limiter`, `permit` | one queue per process, and the async face of it all |
+//! | `turn`, `waits`, `desk`, `line`, `limiter`, `permit` | one queue per process, and the async face of it all |
 //! | `report` | the account for people to look at |
 
 mod answer;
@@ -43,6 +43,7 @@ mod schedule;
 mod sqlite;
 mod time;
 mod turn;
+mod waits;
 
 pub use bytes::{ByteAsk, ByteSlot, ReservedBytes};
 pub use ledger::{Account, Ask, Confirmed, Ledger, LedgerError, Reserved, Slot, Why};

@@ -85,3 +85,41 @@ fn a_session_is_dropped_without_waiting() {
     let session: blocking::Session = offline(always(&[]), &Clock::manual()).build().unwrap().into();
     drop(session);
 }
+
+#[tokio::test]
+async fn who_waits_when_the_session_is_closed_hands_the_slot_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("budget.db");
+    let clock = Clock::system();
+    let session = || {
+        offline(always(&[]), &clock)
+            .ratelimit_path(&file)
+            .unlimited()
+            .per_minute(1.0)
+            .cache_disabled(true)
+            .build()
+            .unwrap()
+    };
+    let reserved = |inat: &inat_session::Session| inat.budget().unwrap()[0].reserved;
+    session().get(TAXA).await.unwrap();
+    for closing_now in [false, true] {
+        let (inat, other) = (session(), session());
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let inat = inat.clone();
+                tokio::spawn(async move { inat.get(TAXA).await })
+            })
+            .collect();
+        until_async("one waits", || reserved(&other) == 1).await;
+        if closing_now {
+            inat.close_now().await;
+        } else {
+            inat.close().await;
+        }
+        assert_eq!(reserved(&other), 0);
+        for waiting in waiting {
+            let error = waiting.await.unwrap().unwrap_err();
+            assert!(matches!(error.kind(), Kind::Closed), "{error:?}");
+        }
+    }
+}

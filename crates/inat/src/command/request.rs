@@ -176,6 +176,7 @@ impl Asked<'_> {
     }
 
     fn send(&self, prepared: &Prepared) -> Result<(), Failure> {
+        let _sends = interrupt::sends(self.session);
         interrupt::watch();
         let mut sink = match self.args.output.as_deref() {
             Some(path) if !is_rehearsal(prepared) => Sink::open(Some(path))?,

@@ -2,6 +2,47 @@
 
 use crate::home::{Home, finish, sandbox};
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_wait_hands_its_slot_back() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::{Command, Stdio};
+
+    let (home, sandbox) = (Home::new(), sandbox());
+    let url = sandbox.base_url();
+    let once_a_minute = |target| ["get", target, "--rate", "1/m", "--base-url", &url];
+    home.run(&once_a_minute("taxa/1")).ok();
+    // The second asks for what the first was about to ask for, and has not to wait for it.
+    for signal in ["-INT", "-TERM"] {
+        let mut waiting = Command::new(env!("CARGO_BIN_EXE_inat"))
+            .args(once_a_minute("taxa/2"))
+            .args(["-v", "-o", "taxon.json", "--retries", "0"])
+            .env_clear()
+            .env("INAT_HOME", home.path())
+            .current_dir(home.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(waiting.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("slots of the minute") {
+            assert!(!line.contains("another process"), "{line}");
+            line.clear();
+            assert_ne!(told.read_line(&mut line).unwrap(), 0, "it ended without waiting");
+        }
+        let budget = home.run(&["budget", "--json"]).ok().json();
+        assert_eq!(budget[0]["reserved"], 1, "{budget}");
+        assert!(Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap().success());
+        assert_eq!(waiting.wait().unwrap().code(), Some(130));
+        let mut rest = String::new();
+        told.read_to_string(&mut rest).unwrap();
+        assert!(!rest.contains("error"), "{rest}");
+        let budget = home.run(&["budget", "--json"]).ok().json();
+        assert_eq!(budget[0]["reserved"], 0, "{budget}");
+        assert!(!home.names().iter().any(|name| name.ends_with(".part")), "{:?}", home.names());
+    }
+}
+
 #[test]
 fn each_ending_has_its_code() {
     let table: &[(i32, &[&str])] = &[

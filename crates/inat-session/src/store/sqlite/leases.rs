@@ -43,6 +43,9 @@ pub(super) struct Leases {
     /// The lock of the file does not keep out threads that share it. Holds until when nobody waits for that lock, by the
     /// monotonic clock.
     taking: Mutex<Duration>,
+    /// What was taken and not given back: who closes the file while requests are on their way, as after Ctrl-C, leaves nobody
+    /// waiting for them.
+    held: Mutex<Vec<(Key, u64)>>,
 }
 
 impl Leases {
@@ -72,6 +75,10 @@ impl Leases {
         }
         if let Some(at) = of_key.or_else(|| row.iter().position(|place| !is_bound(place))) {
             write_place(file, key, at, &Place { key: key.0, lease: Lease { holder, until } }).map_err(io)?;
+            let mut held = self.held.lock();
+            if !held.contains(&(*key, holder)) {
+                held.push((*key, holder));
+            }
         }
         Ok(true)
     }
@@ -79,11 +86,21 @@ impl Leases {
     /// Gives a lease back. Without a lock: in the worst case the lease of somebody who took it over this very moment, because it
     /// had run out, goes with it, and one request is sent twice.
     pub(super) fn release(&self, database: &Path, key: &Key, holder: u64) -> Result<(), Fault> {
+        self.held.lock().retain(|lease| *lease != (*key, holder));
         let file = self.file(database)?;
         let row = read_row(file, key).map_err(io)?;
         match row.iter().position(|place| place.key == key.0 && place.lease.holder == holder) {
             Some(at) => write_place(file, key, at, &Place::EMPTY).map_err(io),
             None => Ok(()),
+        }
+    }
+
+    /// Gives back whatever is held.
+    pub(super) fn release_all(&self, database: &Path) {
+        let held = std::mem::take(&mut *self.held.lock());
+        for (key, holder) in held {
+            // It runs out by itself.
+            let _ = self.release(database, &key, holder);
         }
     }
 
@@ -267,6 +284,22 @@ mod tests {
         assert_eq!((pauses(until.saturating_sub(LOST), until), pauses(until, until)), (0, PAUSES));
         stopped.unlock().unwrap();
         assert!(!other.take(&database, &key, 2, at(1), at(31)).unwrap());
+    }
+
+    #[test]
+    fn who_closes_leaves_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("cache.db");
+        let (leases, other) = (Leases::default(), Leases::default());
+        let taken = |leases: &Leases, n, holder| leases.take(&database, &Key([n; 32]), holder, at(1), at(31)).unwrap();
+        for n in 0..20 {
+            assert!(taken(&leases, n, 1) && taken(&leases, n, 1) && !taken(&other, n, 2));
+        }
+        leases.release(&database, &Key([0; 32]), 1).unwrap();
+        assert!(taken(&other, 0, 2));
+        leases.release_all(&database);
+        assert!((1..20).all(|n| taken(&other, n, 2)));
+        assert!(!taken(&leases, 0, 1), "it was no longer ours to give back");
     }
 
     #[test]

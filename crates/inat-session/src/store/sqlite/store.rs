@@ -204,6 +204,7 @@ impl Store for SqliteStore {
         self.write_uses();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Open(database) = &*state {
+            database.leases.release_all(&self.path);
             database.close();
         }
         *state = State::Closed;
