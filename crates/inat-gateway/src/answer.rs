@@ -50,30 +50,18 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
     status::add(&mut headers, &response, Clock::system().now());
     let reason = response.unusual_reason().cloned();
     let body = body(&mut headers, &mut response, about.method);
-    let room = |bytes: u64| {
-        let (answers, most) = about.answers;
-        answers.take(bytes.min(most), most).ok_or_else(|| {
-            if about.method.is_safe() {
-                return Refusal::busy("too many large answers are being read at once");
-            }
-            // It may be done: whoever is told to come again would do it twice.
-            let answered =
-                "upstream has answered, but too many large answers are being read at once to pass this one on";
-            let look = "look whether it was done before you send it again";
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{answered}; {look}"))
-        })
-    };
+    let (answers, most) = about.answers;
     let body = match body {
         Some(bytes) if bytes.len() < SMALL => Body::whole(bytes),
         Some(bytes) => {
-            let room = room(bytes.len() as u64)?;
-            Body::whole(bytes).with_room(room, 0)
+            let room = answers.share(&bytes, most).ok_or_else(|| no_room(about.method))?;
+            Body::whole(bytes).with_shared_room(room)
         }
         None => {
             let length = length(&headers);
             // Where the length was not known, it was read until it turned out to be a large one.
             let begun = if length.is_none() { WHOLE } else { 0 };
-            let room = room(begun.max(AHEAD))?;
+            let room = answers.take(begun.max(AHEAD).min(most), most).ok_or_else(|| no_room(about.method))?;
             Body::arriving(response, length).with_room(room, begun)
         }
     };
@@ -84,6 +72,16 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
         answer.extensions_mut().insert(reason);
     }
     Ok(answer)
+}
+
+fn no_room(method: &Method) -> Refusal {
+    if method.is_safe() {
+        return Refusal::busy("too many large answers are being read at once");
+    }
+    // It may be done: whoever is told to come again would do it twice.
+    let answered = "upstream has answered, but too many large answers are being read at once to pass this one on";
+    let look = "look whether it was done before you send it again";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{answered}; {look}"))
 }
 
 /// The body, with `Content-Length` made true of it; `None` when it is still arriving.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(crate) struct Body {
     counted: Option<Counted>,
     /// What it takes until then, where that is worth counting.
     room: Option<Room>,
+    /// The same for a body that others may be reading too.
+    shared_room: Option<Arc<Room>>,
     /// How much the client has to read until it takes no more than what is read ahead.
     begun: u64,
     /// Why it broke off, until the connection is told.
@@ -38,6 +41,9 @@ enum Content {
     Whole(Bytes),
     Arriving {
         pieces: Pieces,
+        /// What came and is handed on piece by piece, as what is at hand is: a client that does not read must not hold it all in
+        /// buffers where nobody counts it.
+        came: Bytes,
         /// How much is to come, where upstream has said it.
         left: Option<u64>,
         /// The last piece of what was announced. It waits for the end: who has read it all finds it stored.
@@ -45,15 +51,26 @@ enum Content {
     },
 }
 
+/// The next piece of what came, or of what comes.
+fn poll_piece(pieces: &mut Pieces, came: &mut Bytes, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    while came.is_empty() {
+        match ready!(pieces.as_mut().poll_next(context)) {
+            Some(Ok(bytes)) => *came = bytes,
+            end => return Poll::Ready(end),
+        }
+    }
+    Poll::Ready(Some(Ok(came.split_to(came.len().min(PIECE)))))
+}
+
 impl Content {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let (pieces, left, last) = match self {
+        let (pieces, came, left, last) = match self {
             Self::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
             Self::Whole(bytes) => return Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(PIECE))))),
-            Self::Arriving { pieces, left, last } => (pieces, left, last),
+            Self::Arriving { pieces, came, left, last } => (pieces, came, left, last),
         };
         loop {
-            let piece = ready!(pieces.as_mut().poll_next(context));
+            let piece = ready!(poll_piece(pieces, came, context));
             return Poll::Ready(match (piece, left.as_mut()) {
                 (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
                     Some(0) if last.is_none() && !bytes.is_empty() => {
@@ -90,7 +107,7 @@ impl Body {
     }
 
     fn new(content: Content) -> Self {
-        Self { content, sending: None, counted: None, room: None, begun: 0, broken: None }
+        Self { content, sending: None, counted: None, room: None, shared_room: None, begun: 0, broken: None }
     }
 
     /// What upstream is still sending, of which it said that it is this long.
@@ -103,12 +120,18 @@ impl Body {
                 Err(error) => Some((Err(io::Error::other(error.to_string())), None)),
             }
         });
-        Self::new(Content::Arriving { pieces: Box::pin(pieces), left, last: None })
+        Self::new(Content::Arriving { pieces: Box::pin(pieces), came: Bytes::new(), left, last: None })
     }
 
     /// Keeps this room taken until so much has been read, and a little of it until it is through.
     pub(crate) fn with_room(mut self, room: Room, begun: u64) -> Self {
         (self.room, self.begun) = (Some(room), begun);
+        self
+    }
+
+    /// Keeps this room taken until it is through, and until others who read it are.
+    pub(crate) fn with_shared_room(mut self, room: Arc<Room>) -> Self {
+        self.shared_room = Some(room);
         self
     }
 
@@ -200,6 +223,26 @@ mod tests {
     use crate::pulse::Pulse;
     use crate::wire::{Socket, Wire};
 
+    /// Else its room would be free before any of it is out.
+    #[test]
+    fn what_came_in_one_piece_is_handed_on_in_many() {
+        let purse = crate::receive::Purse::default();
+        let pieces =
+            stream::iter([Ok(Bytes::from(vec![b'x'; 4 << 20])), Ok(Bytes::new()), Ok(Bytes::from_static(b"end"))]);
+        let content = Content::Arriving { pieces: Box::pin(pieces), came: Bytes::new(), left: None, last: None };
+        let mut body = Body::new(content).with_room(purse.take(4 << 20, 4 << 20).unwrap(), 4 << 20);
+        let mut came = 0;
+        while let Poll::Ready(Some(frame)) =
+            http_body::Body::poll_frame(Pin::new(&mut body), &mut Context::from_waker(std::task::Waker::noop()))
+        {
+            let piece = frame.unwrap().into_data().unwrap();
+            assert!(piece.len() <= PIECE);
+            came += piece.len();
+            assert_eq!(purse.take(2 << 20, 4 << 20).is_some(), came >= 4 << 20, "{came}");
+        }
+        assert_eq!(came, (4 << 20) + 3);
+    }
+
     /// Everything is at hand before the connection writes the first byte, and more than the socket takes at once.
     #[tokio::test]
     async fn what_came_before_it_broke_off_is_sent() {
@@ -212,7 +255,8 @@ mod tests {
             let pulse = Pulse::new(8 << 10);
             let service = service_fn(|request: Request<Incoming>| {
                 let (handling, _) = pulse.begin(false);
-                let mut body = Body::new(Content::Arriving { pieces: Box::pin(pieces()), left, last: None });
+                let pieces = Box::pin(pieces());
+                let mut body = Body::new(Content::Arriving { pieces, came: Bytes::new(), left, last: None });
                 body.sending = Some(handling.send(request.version() < http::Version::HTTP_11));
                 async { Ok::<_, Infallible>(Response::new(body)) }
             });

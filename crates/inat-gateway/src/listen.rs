@@ -63,6 +63,11 @@ impl fmt::Display for Listen {
     }
 }
 
+/// So much waits in the system's buffer for a client to take what went before. By itself that buffer grows to megabytes, and it
+/// is a minute until one sees that a slow but steady client has taken some of it.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
 /// An open door.
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -105,6 +110,8 @@ impl Listener {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let _ = stream.set_nodelay(true);
+                #[cfg(target_os = "linux")]
+                let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
                 Ok(Socket::Tcp(stream))
             }
             #[cfg(unix)]

@@ -1,7 +1,8 @@
 //! Reading the body of a request: whole, because it may be sent more than once, and within bounds of size and time.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -17,7 +18,11 @@ use crate::refusal::Refusal;
 
 /// What all bodies take together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Purse(Arc<AtomicU64>);
+pub(crate) struct Purse {
+    taken: Arc<AtomicU64>,
+    /// Bodies that are given to several, by where they are in memory.
+    shared: Arc<Mutex<HashMap<(usize, usize), Weak<Room>>>>,
+}
 
 /// Room taken, for as long as this lives.
 #[derive(Debug)]
@@ -31,22 +36,39 @@ impl Room {
     pub(crate) fn shrink(&mut self, to: u64) {
         let over = self.taken.saturating_sub(to);
         self.taken -= over;
-        self.purse.0.fetch_sub(over, Ordering::AcqRel);
+        self.purse.taken.fetch_sub(over, Ordering::AcqRel);
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.purse.0.fetch_sub(self.taken, Ordering::AcqRel);
+        self.purse.taken.fetch_sub(self.taken, Ordering::AcqRel);
     }
 }
 
 impl Purse {
     /// Takes this much; `None` when there is less than that.
     pub(crate) fn take(&self, bytes: u64, most: u64) -> Option<Room> {
-        let before = self.0.fetch_add(bytes, Ordering::AcqRel);
+        let before = self.taken.fetch_add(bytes, Ordering::AcqRel);
         let room = Room { purse: self.clone(), taken: bytes };
         (before.saturating_add(bytes) <= most).then_some(room)
+    }
+
+    /// Room for a body that several clients may be given at once: it is there once, and counts once. To be kept for as long as the
+    /// body is, so that its place in memory is its own.
+    pub(crate) fn share(&self, body: &Bytes, most: u64) -> Option<Arc<Room>> {
+        const WORTH_SWEEPING: usize = 256;
+        let place = (body.as_ptr().addr(), body.len());
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = shared.get(&place).and_then(Weak::upgrade) {
+            return Some(room);
+        }
+        if shared.len() >= WORTH_SWEEPING {
+            shared.retain(|_, room| room.strong_count() > 0);
+        }
+        let room = Arc::new(self.take((body.len() as u64).min(most), most)?);
+        shared.insert(place, Arc::downgrade(&room));
+        Some(room)
     }
 }
 
@@ -60,7 +82,7 @@ pub(crate) struct Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        self.purse.0.fetch_sub(self.taken, Ordering::AcqRel);
+        self.purse.taken.fetch_sub(self.taken, Ordering::AcqRel);
     }
 }
 
@@ -71,7 +93,7 @@ impl Received {
 
     /// Takes room, before the bytes that fill it are kept.
     fn take(&mut self, bytes: u64, config: &Config) -> Result<(), Refusal> {
-        let before = self.purse.0.fetch_add(bytes, Ordering::AcqRel);
+        let before = self.purse.taken.fetch_add(bytes, Ordering::AcqRel);
         self.taken += bytes;
         if before.saturating_add(bytes) > config.max_bodies {
             return Err(Refusal::busy("too many large requests at once").closing());
@@ -166,4 +188,22 @@ async fn listen_out(body: &mut Incoming) {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_many_read_counts_once() {
+        let purse = Purse::default();
+        let (body, other) = (Bytes::from(vec![1; 60]), Bytes::from(vec![1; 60]));
+        let rooms: Vec<_> = (0..40).map(|_| purse.share(&body.clone(), 100).unwrap()).collect();
+        assert!(purse.share(&other, 100).is_none());
+        assert!(purse.take(40, 100).is_some());
+        drop(rooms);
+        assert!(purse.share(&other, 100).is_some());
+        // What is larger than all the room takes all of it.
+        assert!(purse.share(&Bytes::from(vec![1; 600]), 100).is_some());
+    }
 }

@@ -133,8 +133,12 @@ impl Shelf {
             warn(&error);
             Vec::new()
         });
+        if self.read_only && self.writes.last(&prepared.url) > 0 {
+            // What a write of this session outdated cannot be removed.
+            variants.clear();
+        }
         for stored in &mut variants {
-            if let Some(entry) = cache::as_headers_say(&stored.entry, &self.rules) {
+            if let Some(entry) = cache::as_headers_say(&stored.entry, asked.lifetime.is_some(), &self.rules) {
                 stored.entry = Arc::new(entry);
             }
         }

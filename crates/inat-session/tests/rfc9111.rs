@@ -837,7 +837,7 @@ fn head() {
     // An entry made by HEAD has no body for a GET.
     let of_head = head.stored(200, "cache-control: max-age=60", START);
     assert_eq!(outcome(&head.look(&[Arc::clone(&of_head)], at(1))), Fresh);
-    assert_eq!(Ask::get("").look(&[of_head], at(1)), Lookup::Miss(MissReason::Method));
+    assert_eq!(Ask::get("").look(&[of_head], at(1)), Lookup::Miss(MissReason::Uri));
     // A 404 to HEAD neither is stored over a GET nor spoils it.
     assert_eq!(head.keep(&[entry], 404, "cache-control: max-age=60", at(1)), Keep::Nothing(WhyNot::Head));
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tower_service::Service;
 
-use inat_session::{Clock, Departure};
+use inat_session::Clock;
 
 use crate::Upstream;
 
@@ -50,14 +51,15 @@ tokio::task_local! {
 }
 
 /// What a request wants of the connection that is made for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
     /// How long connecting may take.
     pub(super) within: Option<Duration>,
-    pub(super) departure: Departure,
+    /// Whether a connection was wanted for it.
+    pub(super) has_dialed: Arc<AtomicBool>,
 }
 
-/// A connector that asks when it has made a connection whether the request may still leave.
+/// A connector that knows for which request it makes a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Gated(HttpsConnector<Dial>);
 
@@ -73,14 +75,32 @@ impl Service<Uri> for Gated {
     fn call(&mut self, to: Uri) -> Self::Future {
         let needs = CURRENT.try_with(Clone::clone).ok();
         let connecting = self.0.call(to);
-        Box::pin(async move {
-            let Some(Needs { within, departure }) = needs else { return connecting.await };
-            let connection = match within {
-                None => connecting.await?,
-                Some(limit) => Clock::system().within(limit, connecting).await.ok_or(TookTooLong)??,
+        let Some(Needs { within, has_dialed }) = needs else { return Box::pin(connecting) };
+        has_dialed.store(true, Ordering::Release);
+        // In a task of its own: no step of making a connection is a step of the request, but that it is there.
+        let making = tokio::spawn(async move {
+            let made = match within {
+                None => connecting.await,
+                Some(limit) => match Clock::system().within(limit, connecting).await {
+                    Some(made) => made,
+                    None => Err(TookTooLong.into()),
+                },
             };
-            if departure.may_leave().await { Ok(connection) } else { Err("the request may not leave".into()) }
-        })
+            // What fails does not leave.
+            has_dialed.store(made.is_ok(), Ordering::Release);
+            made
+        });
+        let mut making = EndedWithIt(making);
+        Box::pin(async move { (&mut making.0).await? })
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct EndedWithIt<T>(JoinHandle<T>);
+
+impl<T> Drop for EndedWithIt<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

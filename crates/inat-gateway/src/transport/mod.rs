@@ -4,7 +4,6 @@
 //! answers. Here what came in goes out byte for byte, and what comes back is handed on as it is. Only for APIs (where which
 //! clients accept what encoding would otherwise keep apart answers that are the same) is gzip asked for and unpacked.
 
-mod decode;
 mod dial;
 mod fault;
 mod gather;
@@ -26,7 +25,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use inat_session::{Chunks, Clock, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
+use inat_session::{Chunks, Clock, Departure, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
 
 use crate::interim::Interim;
 use crate::metrics::Metrics;
@@ -87,7 +86,6 @@ impl Raw {
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, Fault> {
         let Outgoing { mut request, timeouts, verify, departure, .. } = outgoing;
-        let needs = Needs { within: timeouts.connect, departure };
         if !verify {
             return Err(Fault::Unsendable("the gateway always checks certificates".to_owned()));
         }
@@ -100,11 +98,15 @@ impl Raw {
         }
         // The session sends to the API again by itself, and pays for it.
         let again = (!unpacks && may_go_again(&request)).then(|| copy(&request));
-        let sent = CURRENT.scope(needs.clone(), self.once(&self.client, request, timeouts)).await;
+        let sent = self.once(&self.client, request, timeouts, &departure).await;
         let response = match (sent, again) {
             (Ok(response), _) => response,
             (Err(failure), Some(request)) if failure.on_a_stale_connection => {
-                let sent = CURRENT.scope(needs, self.once(&self.anew, request, timeouts)).await;
+                // Every attempt pays; the server has seen the first one.
+                if !departure.may_leave_again().await {
+                    return Err(may_not_leave());
+                }
+                let sent = self.once(&self.anew, request, timeouts, &departure).await;
                 sent.map_err(|failure| failure.fault)?
             }
             (Err(failure), _) => return Err(failure.fault),
@@ -116,7 +118,7 @@ impl Raw {
         (incoming.version, incoming.reason) = (parts.version, reason.map(Bytes::from));
         let length = body.size_hint().exact();
         incoming.body = self.watched(body, timeouts);
-        let is_changed = unpacks && decode::unpack(&mut incoming);
+        let is_changed = unpacks && incoming.unpack();
         let body = std::mem::replace(&mut incoming.body, Box::pin(stream::empty()));
         let length = length.filter(|length| !is_changed || *length == 0);
         incoming.body = self.gathering.admit(body, length, timeouts.read).await?;
@@ -129,13 +131,18 @@ impl Raw {
         client: &Client<Connector, Upload>,
         request: Request<Bytes>,
         timeouts: Timeouts,
+        departure: &Departure,
     ) -> Result<Response<Arriving>, Failure> {
         self.metrics.upstream_requests.fetch_add(1, Ordering::Relaxed);
         let progress = Progress::default();
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, Upload::new(body, progress.clone()));
         let mut connection = capture_connection(&mut request);
-        let mut response = std::pin::pin!(client.request(request));
+        let needs = Needs { within: timeouts.connect, ..Needs::default() };
+        let (has_dialed, found) = (Arc::clone(&needs.has_dialed), connection.clone());
+        let is_dialing = || has_dialed.load(Ordering::Acquire) && found.connection_metadata().is_none();
+        let sending = CURRENT.scope(needs, client.request(request));
+        let mut response = std::pin::pin!(departure.escort(is_dialing, sending));
         // While no connection is found this does not end, so the client's own end is listened to as well.
         let connecting = async {
             drop(connection.wait_for_connection_metadata().await);
@@ -150,6 +157,7 @@ impl Raw {
             Some(answered) => answered,
             None => self.moving(&mut response, &progress, timeouts).await.map_err(Failure::new)?,
         };
+        let answered = answered.ok_or_else(|| Failure::new(may_not_leave()))?;
         answered.map_err(|error| Failure {
             on_a_stale_connection: reused && fault::says_nothing_of_the_request(&error),
             fault: fault::of(&error, timeouts.connect),
@@ -164,7 +172,7 @@ impl Raw {
         timeouts: Timeouts,
     ) -> Result<F::Output, Fault>
     where
-        F: Future<Output = Result<Response<Arriving>, ClientError>>,
+        F: Future<Output = Option<Result<Response<Arriving>, ClientError>>>,
     {
         loop {
             let before = progress.count();
@@ -283,6 +291,11 @@ async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Outp
         None => Some(future.await),
         Some(limit) => Clock::system().within(limit, future).await,
     }
+}
+
+/// Its caller knows why.
+fn may_not_leave() -> Fault {
+    Fault::Connect("the request may not leave any more".to_owned())
 }
 
 fn timed_out(phase: Phase, limit: Option<Duration>) -> Fault {

@@ -1,7 +1,9 @@
 //! The session's cache and budget as a client of the port sees them.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use inat_gateway::Upstream;
@@ -182,6 +184,27 @@ fn patience_has_an_end_and_says_when_to_come_back() {
     assert_eq!(origin.count(), 2);
     let budget = gateway.get("/-/budget").json();
     assert_eq!(budget["buckets"][0]["windows"][0]["left"], 0, "{budget}");
+}
+
+/// The server has seen the request that was lost on a connection it was about to close.
+#[test]
+fn what_is_sent_a_second_time_pays_a_second_time() {
+    let before = Mutex::new(HashSet::new());
+    let origin = Origin::by_hand(move |seen, stream| {
+        let is_first = before.lock().unwrap().insert(seen.connection);
+        is_first && stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok()
+    });
+    let session = Session::builder()
+        .cache_in_memory()
+        .budget_in_memory()
+        .max_retries(0)
+        .per_second(0.0)
+        .per_minute(3.0)
+        .per_day(0.0);
+    let gateway = start(config(vec![origin.upstream()]), session);
+    assert_eq!((gateway.get("/1").text(), gateway.get("/2").text()), ("ok".to_owned(), "ok".to_owned()));
+    assert_eq!(gateway.get_with("/3", "Prefer: wait=1\r\n").status, 429);
+    assert_eq!(origin.count(), 3, "one of them came to nothing");
 }
 
 #[test]

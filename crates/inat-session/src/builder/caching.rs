@@ -97,7 +97,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Whose methods' answers are looked up and kept: `GET` and `HEAD` by default.
+    /// Whose methods' answers are looked up and kept: `GET` and `HEAD` by default. Another one named here is taken for one that
+    /// only reads: its answers are kept by method, URL and body, and no longer show that anything has changed.
     pub fn allowable_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.rules.allowable_methods = methods.into_iter().collect();
         self
@@ -139,7 +140,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Whether the cache is only read, and nothing is added to it (off by default).
+    /// Whether the cache is only read, and nothing is added to it or removed (off by default). What a write of this session
+    /// outdates, it no longer uses; others go on using it.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self

@@ -117,7 +117,18 @@ fn not_modified(mut headers: HeaderMap) -> Answer {
 
 /// RFC 9110 §15.5.17.
 fn unsatisfiable(mut headers: HeaderMap, whole: u64) -> Answer {
-    for name in [header::CONTENT_ENCODING, header::CONTENT_LANGUAGE, header::CONTENT_TYPE] {
+    // Neither what describes the body that is not there, nor what says how long it is good: a cache further on would keep this
+    // answer for so long.
+    for name in [
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::CONTENT_TYPE,
+        header::CACHE_CONTROL,
+        header::EXPIRES,
+        header::ETAG,
+        header::LAST_MODIFIED,
+        header::SET_COOKIE,
+    ] {
         headers.remove(name);
     }
     set(&mut headers, header::CONTENT_RANGE, &format!("bytes */{whole}"));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::LAST_MODIFIED;
 
 use super::conditions::Tag;
-use super::{Entry, Part, fields, look};
+use super::{Entry, Part, Received, fields, look};
 use crate::Timestamp;
 
 /// The body of a stored response together with a range that arrived, in the order of the bytes. `None` when the lengths do
@@ -60,6 +60,13 @@ pub(crate) fn same_bytes(one: &Entry, other: &Entry) -> bool {
 fn strong_date(entry: &Entry) -> Option<Timestamp> {
     let modified = fields::date(&entry.headers, &LAST_MODIFIED, entry.policy.response_time)?;
     (look::date_of(entry).since(modified) >= Duration::from_secs(60)).then_some(modified)
+}
+
+/// Whether a part that arrived is not stored, but says that a stored response of the same resource is of another representation
+/// than the one there is now.
+pub(crate) fn is_outdated_by(stored: &Entry, received: &Received<'_>) -> bool {
+    let tags = Tag::in_response(&stored.headers).zip(Tag::in_response(received.headers));
+    tags.is_some_and(|(stored, now)| !stored.weak && !now.weak && !stored.matches_strongly(now))
 }
 
 /// Whether two responses say that they are of different representations.

@@ -93,12 +93,14 @@ impl Freshness {
 }
 
 /// An entry whose lifetime somebody gave it who has no say under these rules, as its own fields have it: another session may
-/// have stored it. `None` for one that may stay as it is. A request's own lifetime was meant for this very answer, and stays.
-pub fn as_headers_say(entry: &Entry, rules: &Rules) -> Option<Entry> {
+/// have stored it. `None` for one that may stay as it is. The lifetime that a request gave it stays for requests that name one
+/// too (`names_lifetime`).
+pub fn as_headers_say(entry: &Entry, names_lifetime: bool, rules: &Rules) -> Option<Entry> {
     let Policy { source, flags, initial_age, response_time, .. } = entry.policy;
     let by_others = match source {
         LifetimeSource::Headers => flags.has(Flags::NEVER_EXPIRES),
-        LifetimeSource::Request | LifetimeSource::Heuristic | LifetimeSource::None => false,
+        LifetimeSource::Request => !names_lifetime,
+        LifetimeSource::Heuristic | LifetimeSource::None => false,
         _ => true,
     };
     if !by_others || !rules.lifetimes.is_only_http() {

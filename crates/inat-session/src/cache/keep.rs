@@ -153,11 +153,20 @@ fn candidate(
 /// An answer that is not stored may still show that what is stored is wrong: the resource has other content now, has moved
 /// for good or is gone. Errors of the server, refusals (401, 403, 429) and detours (302, 307) show nothing.
 fn not_stored(asked: &Asked<'_>, variants: &[Arc<Entry>], status: StatusCode, why: WhyNot) -> Keep {
-    let outdates = status.is_success() || matches!(status.as_u16(), 301 | 308 | 404 | 410);
-    match look::select(asked, variants) {
-        Some((index, _)) if outdates => Keep::Forget { indexes: vec![index], why },
-        _ => Keep::Nothing(why),
+    if !(status.is_success() || matches!(status.as_u16(), 301 | 308 | 404 | 410)) {
+        return Keep::Nothing(why);
     }
+    // A part has no body for a request that wants the whole, and is outdated all the same.
+    let is_of_same = |variant: &Entry| *asked.method == Method::GET && variant.method == Method::GET;
+    forget(variants, why, |variant| {
+        variant.vary.matches(asked.headers) && (is_of_same(variant) || look::has_body_for(asked, variant))
+    })
+}
+
+fn forget(variants: &[Arc<Entry>], why: WhyNot, is_outdated: impl Fn(&Entry) -> bool) -> Keep {
+    let outdated = variants.iter().enumerate().filter(|(_, variant)| is_outdated(variant));
+    let indexes: Vec<usize> = outdated.map(|(index, _)| index).collect();
+    if indexes.is_empty() { Keep::Nothing(why) } else { Keep::Forget { indexes, why } }
 }
 
 /// A 206 (§3.3, §3.4): joined with what is stored where a strong tag allows, else kept as a part of its own, but never in
@@ -174,7 +183,11 @@ fn partial(
     let Some(part) = range else { return Keep::Nothing(WhyNot::Range) };
     let entry = match candidate(asked, received, identity, rules) {
         Ok(entry) => entry,
-        Err(why) => return Keep::Nothing(why),
+        Err(why) => {
+            return forget(variants, why, |variant| {
+                variant.vary.matches(asked.headers) && combine::is_outdated_by(variant, received)
+            });
+        }
     };
     if let Some(whole) = as_whole(&entry, part) {
         return Keep::Store(whole);
@@ -184,7 +197,7 @@ fn partial(
         .enumerate()
         .filter(|(_, variant)| variant.method == Method::GET && variant.vary.matches(asked.headers));
     for (index, variant) in same_request.clone() {
-        if let Some(entry) = combined(variant, &entry, part) {
+        if let Some(entry) = combined(asked, variant, &entry, part, received, rules) {
             return Keep::Combine { index, entry: Box::new(entry), part };
         }
     }
@@ -204,8 +217,16 @@ fn as_whole(entry: &Entry, part: Part) -> Option<Box<Entry>> {
     Some(whole)
 }
 
-/// A stored response and a range of the same representation, as one: a whole one if nothing is missing.
-fn combined(stored: &Entry, arrived: &Entry, part: Part) -> Option<Entry> {
+/// A stored response and a range of the same representation, as one: a whole one if nothing is missing. All its fields decide
+/// about its reuse, as after a 304: a 206 need not repeat what is known already.
+fn combined(
+    asked: &Asked<'_>,
+    stored: &Entry,
+    arrived: &Entry,
+    part: Part,
+    received: &Received<'_>,
+    rules: &Rules,
+) -> Option<Entry> {
     if !combine::same_bytes(stored, arrived) {
         return None;
     }
@@ -232,5 +253,13 @@ fn combined(stored: &Entry, arrived: &Entry, part: Part) -> Option<Entry> {
             headers.append(name, line.clone());
         }
     }
-    Some(Entry { status, headers, part: (joined != whole).then_some(joined), ..arrived.clone() })
+    storing::drop_unkept(&mut headers);
+    Some(Entry {
+        status,
+        vary: Vary::of(&headers, asked.headers),
+        policy: compile::policy(asked, status, &headers, received, rules),
+        part: (joined != whole).then_some(joined),
+        headers,
+        ..arrived.clone()
+    })
 }

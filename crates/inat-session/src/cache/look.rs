@@ -155,7 +155,8 @@ fn miss(asked: &Asked<'_>, variants: &[Arc<Entry>]) -> Lookup {
         ([], _) => return Lookup::Miss(MissReason::Uri),
         (_, false) => MissReason::Vary,
         (_, true) if variants.iter().any(|entry| entry.part.is_some()) => return Lookup::Miss(MissReason::Partial),
-        (_, true) => return Lookup::Miss(MissReason::Method),
+        // Only the answer to a `HEAD` is there.
+        (_, true) => return Lookup::Miss(MissReason::Uri),
     };
     let mut conditions = conditions::to_validate(asked, &candidates, None);
     if conditions.is_empty() {

@@ -31,7 +31,10 @@ pub(crate) fn wanted(asked: &Asked<'_>, entry: &Entry, whole: u64) -> Wanted {
 /// Reads one `bytes` range; `None` for anything else, which RFC 9110 §14.2 lets a recipient ignore.
 fn parse(range: &[u8], whole: u64) -> Option<Wanted> {
     let (unit, set) = std::str::from_utf8(range).ok()?.split_once('=')?;
-    let (from, to) = set.trim_matches([' ', '\t']).split_once('-')?;
+    // Lists may have empty elements (RFC 9110 §5.6.1.2).
+    let mut ranges = set.split(',').map(|range| range.trim_matches([' ', '\t'])).filter(|range| !range.is_empty());
+    let (only, None) = (ranges.next()?, ranges.next()) else { return None };
+    let (from, to) = only.split_once('-')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
@@ -92,6 +95,9 @@ mod tests {
             ("bytes=-30", bytes(0, 9)),
             ("bytes=5-99999999999999999999999", bytes(5, 9)),
             ("bytes= 0-0 ", bytes(0, 0)),
+            ("bytes=0-1,", bytes(0, 1)),
+            ("bytes=, ,0-1 ,", bytes(0, 1)),
+            ("bytes=,", None),
             ("bytes=10-", Some(Wanted::Unsatisfiable)),
             ("bytes=10-20", Some(Wanted::Unsatisfiable)),
             ("bytes=-0", Some(Wanted::Unsatisfiable)),

@@ -203,7 +203,7 @@ impl Shelf {
     pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> Invalidated {
         let method = self.rules().method(&prepared.method, &prepared.headers);
         let changes_nothing = is_safe(&method) || self.rules().allows(&method);
-        if changes_nothing || self.rules().disabled || self.read_only {
+        if changes_nothing || self.rules().disabled {
             return Invalidated::default();
         }
         let resources = cache::invalidated(&method, &prepared.url, status, headers);
@@ -211,6 +211,9 @@ impl Shelf {
             return Invalidated::default();
         }
         let write = Some(self.writes.note(&prepared.url, &resources));
+        if self.read_only {
+            return Invalidated { dropped: 0, write };
+        }
         let dropped = self.store().invalidate(&resources).unwrap_or_else(|error| {
             warn(&error);
             0

@@ -1,5 +1,5 @@
 //! Leaving in time. A request leaves when its slot comes; but where a connection has to be made first, that takes longer than
-//! a slot lasts, and what arrives late is too close to the next. So the transport asks again when the connection stands.
+//! a slot lasts, and what arrives late is too close to the next. So the transport asks again before it writes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::trip::Trip;
 use crate::limit::{Permit, Refusal};
 use crate::prepare::Prepared;
-use crate::transport::Departure;
+use crate::transport::{Departure, Leave};
 
 /// What was asked, and what came of it.
 #[derive(Clone, Default)]
@@ -33,7 +33,7 @@ impl Asked {
 }
 
 impl Trip {
-    /// What the transport asks before it writes to a new connection.
+    /// What the transport asks before it writes, when it had to wait for a connection, or sends a second time.
     pub(super) fn departure(&self, prepared: &Prepared, permit: Permit) -> (Departure, Asked) {
         let asked = Asked::default();
         if !permit.may_pass() {
@@ -41,14 +41,21 @@ impl Trip {
         }
         let (trip, options, url) = (self.clone(), prepared.options.clone(), prepared.url.clone());
         let (found, permit) = (Arc::downgrade(&asked.0), Arc::new(Mutex::new(permit)));
-        let ask = move || {
+        let ask = move |leave| {
             let (trip, url, found, permit) = (trip.clone(), url.clone(), found.upgrade(), permit.clone());
             let patience = trip.patience_of(&options);
             let asking = async move {
-                // A connection may come when the request has had its answer on another, and is for others then.
+                // The request may have had its answer meanwhile.
                 let Some(found) = found.map(Asked) else { return true };
-                let last = permit.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let renewed = trip.core().limiter.renew(&url, last, patience, &|wait| trip.tell_wait(wait)).await;
+                let limiter = &trip.core().limiter;
+                let tell = |wait: &_| trip.tell_wait(wait);
+                let renewed = match leave {
+                    Leave::Still => {
+                        let last = permit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        limiter.renew(&url, last, patience, &tell).await
+                    }
+                    Leave::Again => limiter.acquire(&url, patience, &tell).await,
+                };
                 match renewed {
                     Ok(renewed) => {
                         found.lock().waited += renewed.waited;

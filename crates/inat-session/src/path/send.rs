@@ -93,14 +93,15 @@ impl Trip {
             // What may still be an error is read whole, so that the caller can be told what the server says.
             (_, false) => self.core().read_whole,
         };
+        // What is joined or cut later is counted in unpacked bytes.
+        let sound = !incoming.is_packed_part();
         let content = match collect(&mut incoming, bound).await {
             Body::Whole(bytes) => ArrivedBody::Whole(bytes),
             Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
             Body::Cut(fault) => return Ok(Reply::Failed(fault)),
         };
         let headers = incoming.headers;
-        let arrived =
-            Arrived { status, version, reason, headers, content, sent, request_time, response_time, sound: true };
+        let arrived = Arrived { status, version, reason, headers, content, sent, request_time, response_time, sound };
         Ok(Reply::Answered(Box::new(arrived)))
     }
 

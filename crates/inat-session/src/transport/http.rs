@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::io::ErrorKind;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use http::header::{ACCEPT_ENCODING, RANGE};
+use http::{HeaderMap, HeaderValue};
 use hyper::ext::ReasonPhrase;
 use url::Url;
 
@@ -23,7 +24,6 @@ use crate::prepare::is_loopback_name;
 pub struct HttpTransport {
     /// reqwest fixes these for a whole client, so there may be several.
     clients: Mutex<HashMap<Settings, reqwest::Client>>,
-    decompress: bool,
     clock: Clock,
 }
 
@@ -45,7 +45,7 @@ impl Settings {
 impl HttpTransport {
     /// A transport without connections. They are made when the first request is sent.
     pub fn new(clock: Clock) -> Self {
-        Self { clients: Mutex::default(), decompress: true, clock }
+        Self { clients: Mutex::default(), clock }
     }
 
     fn client(&self, settings: Settings) -> Result<reqwest::Client, Fault> {
@@ -58,7 +58,6 @@ impl HttpTransport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .gzip(self.decompress)
             // RFC 9112 §5.2 MUST: folded lines are read as one. A space before the colon is wrong (§5.1), but no reason to
             // lose an answer.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -77,7 +76,8 @@ impl HttpTransport {
         let client = self.client(Settings::of(request.uri().host().unwrap_or_default(), verify))?;
         // A transport around this one may have sent the request elsewhere.
         let parsed = url.filter(|url| *request.uri() == *url.as_str());
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        ask_for_gzip(&mut parts.headers);
         let progress = Progress::of(departure, timeouts.connect);
         let request = match parsed {
             Some(url) => from_parsed(url, parts, progress.watch(body)),
@@ -87,16 +87,21 @@ impl HttpTransport {
         let sent = progress.during(client.execute(request));
         let mut response = tokio::select! {
             biased;
-            sent = sent => sent.map_err(|error| classify(&error, timeouts))?,
+            sent = sent => match sent {
+                Some(sent) => sent.map_err(|error| classify(&error, timeouts))?,
+                None => return Err(Fault::Connect("the request may not leave any more".to_owned())),
+            },
             fault = progress.stalls(timeouts, &self.clock) => return Err(fault),
         };
-        Ok(Incoming {
+        let mut incoming = Incoming {
             status: response.status(),
             version: response.version(),
             reason: response.extensions_mut().remove::<ReasonPhrase>().map(Bytes::from),
             headers: std::mem::take(response.headers_mut()),
             body: self.watch_reading(response.bytes_stream(), timeouts),
-        })
+        };
+        incoming.unpack();
+        Ok(incoming)
     }
 
     fn watch_reading(
@@ -121,6 +126,13 @@ impl HttpTransport {
             }
         }))
     }
+}
+
+/// What is packed travels faster, and is unpacked here. But ranges are counted in the bytes of what is sent (RFC 9110 §14.1), and a
+/// part of something packed is of no use.
+fn ask_for_gzip(headers: &mut HeaderMap) {
+    let coding = if headers.contains_key(RANGE) { "identity" } else { "gzip" };
+    headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(coding));
 }
 
 /// reqwest asks for a URL, and parses the text of any other request again; one that is parsed already spares it that.
@@ -166,14 +178,7 @@ fn cut_short(error: &reqwest::Error, timeouts: Timeouts) -> Fault {
     if error.is_timeout() {
         return Fault::Timeout { phase: Phase::Reading, after: timeouts.read.unwrap_or_default() };
     }
-    if is_badly_packed(error) { Fault::Undecodable(describe(error)) } else { Fault::Truncated(describe(error)) }
-}
-
-/// Whether the bytes came, but are no gzip. A fault of the connection has the connection's error in this place, and gzip that
-/// ends too early is as good as cut short.
-fn is_badly_packed(error: &reqwest::Error) -> bool {
-    let cause = StdError::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.is_some_and(|cause| cause.kind() != ErrorKind::UnexpectedEof)
+    Fault::Truncated(describe(error))
 }
 
 /// A handshake that failed over the certificate. Other TLS faults may pass; this one comes back at every try.

@@ -11,6 +11,7 @@ mod progress;
 #[cfg(any(test, feature = "testing"))]
 mod scripted;
 mod timeout;
+mod unpack;
 
 use std::pin::Pin;
 
@@ -20,8 +21,8 @@ use futures_util::Stream;
 use url::Url;
 
 pub(crate) use collect::{Body, collect};
-pub(crate) use departure::Asking;
 pub use departure::Departure;
+pub(crate) use departure::{Asking, Leave};
 pub use fault::{Fault, Phase};
 pub use http::HttpTransport;
 #[cfg(any(test, feature = "testing"))]

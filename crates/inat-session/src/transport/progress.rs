@@ -1,17 +1,20 @@
 //! What a request in flight is doing: connecting, sending or waiting for the answer. Each has a limit of its own, so each must
-//! be seen. The client does not show it; its connector and the body it takes do.
+//! be seen, and what waits for a connection must ask whether it may still leave. The client does not show it; its connector and
+//! the body it takes do.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use http_body::{Frame, SizeHint};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -33,6 +36,10 @@ pub(super) struct Progress(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: watch::Sender<State>,
+    /// Whether a connection was wanted for it.
+    has_dialed: AtomicBool,
+    /// Whether a connection has taken it.
+    has_left: AtomicBool,
     departure: Departure,
     /// How long connecting may take.
     connect: Option<Duration>,
@@ -45,8 +52,8 @@ struct State {
 }
 
 impl State {
-    /// What is being done, and how long it may take. Connecting is bounded where it is done: what follows it, the wait for
-    /// another slot, is not a part of it.
+    /// What is being done, and how long it may take. Connecting is bounded where it is done: the wait for another slot is not a
+    /// part of it.
     fn limit(self, timeouts: Timeouts) -> (Phase, Option<Duration>) {
         match self {
             Self { is_connecting: true, .. } => (Phase::Connecting, None),
@@ -58,34 +65,33 @@ impl State {
 
 impl Progress {
     pub(super) fn of(departure: Departure, connect: Option<Duration>) -> Self {
-        Self(Arc::new(Shared { state: watch::Sender::default(), departure, connect }))
+        Self(Arc::new(Shared {
+            state: watch::Sender::default(),
+            has_dialed: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
+            departure,
+            connect,
+        }))
     }
 
-    /// The body, seen as it is taken. A small one is taken with the head.
+    /// The body, seen as it is taken.
     pub(super) fn watch(&self, body: Bytes) -> reqwest::Body {
-        if body.len() <= PIECE {
-            self.note(|state| state.is_sent = true);
-            return body.into();
-        }
-        let progress = self.clone();
-        let length = body.len() as u64;
-        let pieces = stream::unfold(body, move |mut rest| {
-            let progress = progress.clone();
-            async move {
-                if rest.is_empty() {
-                    return None;
-                }
-                let piece = rest.split_to(rest.len().min(PIECE));
-                progress.note(|state| state.is_sent = rest.is_empty());
-                Some((Ok::<_, Infallible>(piece), rest))
-            }
-        });
-        reqwest::Body::wrap(Sized { pieces: Box::pin(pieces), length })
+        self.note_taken(&body);
+        reqwest::Body::wrap(Watch { progress: self.clone(), rest: body })
     }
 
-    /// Runs the request, so that the connector knows whose connection it makes.
-    pub(super) async fn during<F: Future>(&self, request: F) -> F::Output {
-        CURRENT.scope(self.clone(), request).await
+    /// A small body is taken with the head.
+    fn note_taken(&self, rest: &Bytes) {
+        if rest.len() <= PIECE {
+            self.note(|state| state.is_sent = true);
+        }
+    }
+
+    /// Runs the request, so that the connector knows whose connection it makes. `None`: it may not leave any more.
+    pub(super) async fn during<F: Future>(&self, request: F) -> Option<F::Output> {
+        let shared = &self.0;
+        let is_dialing = || shared.has_dialed.load(Ordering::Acquire) && !shared.has_left.load(Ordering::Acquire);
+        shared.departure.escort(is_dialing, CURRENT.scope(self.clone(), request)).await
     }
 
     /// Ends when nothing has moved for longer than the limit of what is being done.
@@ -133,7 +139,7 @@ impl<S> Layer<S> for NoticeConnecting {
 impl<S, R> Service<R> for Watched<S>
 where
     S: Service<R, Error = BoxError>,
-    S::Response: Send,
+    S::Response: Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -147,22 +153,33 @@ where
     fn call(&mut self, target: R) -> Self::Future {
         let progress = CURRENT.try_with(Clone::clone).ok();
         let connecting = self.0.call(target);
-        Box::pin(async move {
-            let Some(progress) = progress else { return connecting.await };
+        let Some(progress) = progress else { return Box::pin(connecting) };
+        progress.0.has_dialed.store(true, Ordering::Release);
+        // In a task of its own: no step of making a connection is a step of the request, but that it is there.
+        let making = tokio::spawn(async move {
             let _connecting = Connecting::start(progress.clone());
-            let connection = match progress.0.connect {
-                None => connecting.await?,
+            let made = match progress.0.connect {
+                None => connecting.await,
                 Some(limit) => match Clock::system().within(limit, connecting).await {
-                    Some(connected) => connected?,
-                    None => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+                    Some(made) => made,
+                    None => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
                 },
             };
-            if progress.0.departure.may_leave().await {
-                Ok(connection)
-            } else {
-                Err("the request may not leave".into())
-            }
-        })
+            // What fails does not leave.
+            progress.0.has_dialed.store(made.is_ok(), Ordering::Release);
+            made
+        });
+        let mut making = EndedWithIt(making);
+        Box::pin(async move { (&mut making.0).await? })
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct EndedWithIt<T>(JoinHandle<T>);
+
+impl<T> Drop for EndedWithIt<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -182,35 +199,42 @@ impl Drop for Connecting {
     }
 }
 
-/// A body in pieces whose length is known, so that it goes out with `Content-Length` and not in chunks.
-struct Sized<S> {
-    pieces: S,
-    length: u64,
+/// A body in pieces that is watched. Its length is known, so that it goes out with `Content-Length` and not in chunks.
+struct Watch {
+    progress: Progress,
+    rest: Bytes,
 }
 
-impl<S> http_body::Body for Sized<S>
-where
-    S: Stream<Item = Result<Bytes, Infallible>> + Unpin,
-{
+impl http_body::Body for Watch {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        self.pieces.poll_next_unpin(context).map(|piece| piece.map(|piece| piece.map(http_body::Frame::data)))
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.progress.0.has_left.store(true, Ordering::Release);
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(length);
+        self.progress.note(|state| state.is_sent = self.rest.is_empty());
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
-    fn size_hint(&self) -> http_body::SizeHint {
-        http_body::SizeHint::with_exact(self.length)
+    /// hyper asks when a connection has taken the request, and not before.
+    fn is_end_stream(&self) -> bool {
+        self.progress.0.has_left.store(true, Ordering::Release);
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     /// Connects at once, or never.
     #[derive(Clone)]
@@ -232,10 +256,14 @@ mod tests {
         }
     }
 
-    async fn connect(answers: bool, may_leave: bool, limit: Duration) -> (Result<&'static str, BoxError>, usize) {
+    async fn connect(
+        answers: bool,
+        may_leave: bool,
+        limit: Duration,
+    ) -> (Option<Result<&'static str, BoxError>>, usize) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
-        let departure = Departure::new(move || {
+        let departure = Departure::new(move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             Box::pin(std::future::ready(may_leave))
         });
@@ -248,11 +276,11 @@ mod tests {
     #[tokio::test]
     async fn who_has_connected_asks_whether_it_may_still_leave() {
         let (connected, asked) = connect(true, true, Duration::from_secs(60)).await;
-        assert_eq!((connected.unwrap(), asked), ("connected", 1));
+        assert_eq!((connected.unwrap().unwrap(), asked), ("connected", 1));
         let (refused, asked) = connect(true, false, Duration::from_secs(60)).await;
-        assert!(refused.is_err() && asked == 1);
+        assert!(refused.is_none() && asked == 1);
         let (late, asked) = connect(false, true, Duration::ZERO).await;
-        let late = late.unwrap_err().downcast::<io::Error>().unwrap();
+        let late = late.unwrap().unwrap_err().downcast::<io::Error>().unwrap();
         assert_eq!((late.kind(), asked), (io::ErrorKind::TimedOut, 0));
     }
 }

@@ -21,7 +21,7 @@ fn of_what_is_stored_whole() {
         )
     };
     let whole = || "200 0123456789 | !content-range | content-length: 10".to_owned();
-    let none = || "416 - | content-range: bytes */10 | content-length: 0".to_owned();
+    let none = || "416 - | content-range: bytes */10 | content-length: 0 | !cache-control | !etag".to_owned();
     let rows = [
         row("range: bytes=0-0", &part("0", 0)),
         row("range: bytes=2-4", &part("234", 2)),
@@ -35,6 +35,7 @@ fn of_what_is_stored_whole() {
         row("range: bytes=-0", &none()),
         row("range: bytes=4-2", &whole()),
         row("range: bytes=0-1,4-5", &whole()),
+        row("range: bytes=,0-1,", &part("01", 0)),
         row("range: lines=0-1", &whole()),
         row("range: nonsense", &whole()),
         row("range: bytes=2-4 | if-range: \"1\"", &part("234", 2)),
@@ -285,6 +286,80 @@ fn of_parts() {
             < 200 0123456789
             = 200 0123456789"
                 .to_owned(),
+        ),
+    ];
+    check(&rows.iter().map(|(name, script)| (*name, script.as_str())).collect::<Vec<_>>());
+}
+
+/// RFC 9111 §3.4, §3.2: what is joined has the fields of both, and all of them decide about its reuse.
+#[test]
+fn what_is_joined_obeys_the_fields_of_both() {
+    let joined = |stored: &str, brings: &str, then: &str| {
+        format!(
+            "GET | foo: 1\n < 200 0123456789 | etag: \"1\" | content-length: 10 | {stored}
+             GET | foo: 1 | cache-control: no-cache | range: bytes=2-3
+             < 206 23 | etag: \"1\" | content-range: bytes 2-3/10 | {brings}
+             = 206 23
+             {then}"
+        )
+    };
+    let asks = "\n < 200 new\n = 200 new";
+    let rows = [
+        (
+            "§5.2.2.4 MUST NOT: no-cache of the first",
+            joined("cache-control: no-cache", "expires: {600}", &format!("GET | foo: 1{asks}")),
+        ),
+        (
+            "§4.1 MUST NOT: Vary of the first",
+            joined(
+                "cache-control: max-age=60 | vary: foo",
+                "cache-control: max-age=60",
+                &format!("GET | foo: 2{asks}"),
+            ),
+        ),
+        (
+            "§5.3: max-age of the first before Expires of the second",
+            joined("cache-control: max-age=1", "expires: {600}", &format!("+5\nGET | foo: 1{asks}")),
+        ),
+        (
+            "§5.2.2.2 MUST NOT: must-revalidate of the first",
+            joined(
+                "cache-control: max-age=1, must-revalidate",
+                "expires: {5}",
+                &format!("+50\nGET | foo: 1 | cache-control: max-stale{asks}"),
+            ),
+        ),
+        (
+            "MAY: max-age of the first counts from the second",
+            joined("cache-control: max-age=60", "x: 1", "+50\nGET | foo: 1\n = 200 0123456789 | age: 50 | x: 1"),
+        ),
+    ];
+    check(&rows.iter().map(|(name, script)| (*name, script.as_str())).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_stored_outdates_parts() {
+    let part =
+        "GET | range: bytes=2-4\n < 206 234 | cache-control: max-age=60 | etag: \"1\" | content-range: bytes 2-4/10";
+    let whole = "GET\n < 200 0123456789 | cache-control: max-age=60 | etag: \"1\" | content-length: 10";
+    let asks = "GET | range: bytes=2-4\n < 206 xyz | etag: \"2\" | content-range: bytes 2-4/10\n = 206 xyz";
+    let rows = [
+        ("a part, by a whole that is not stored", format!("{part}\nGET\n < 200 new | cache-control: no-store\n{asks}")),
+        ("a part, by its being gone", format!("{part}\nGET\n < 410 - | cache-control: no-store\n{asks}")),
+        (
+            "a whole, by a part of another that is not stored",
+            format!(
+                "{whole}\nGET | range: bytes=0-1 | cache-control: no-cache
+                 < 206 ab | cache-control: no-store | etag: \"2\" | content-range: bytes 0-1/10\n{asks}"
+            ),
+        ),
+        (
+            "but not by a part of the same",
+            format!(
+                "{whole}\nGET | range: bytes=0-1 | cache-control: no-cache
+                 < 206 01 | cache-control: no-store | etag: \"1\" | content-range: bytes 0-1/10
+                 GET\n = 200 0123456789"
+            ),
         ),
     ];
     check(&rows.iter().map(|(name, script)| (*name, script.as_str())).collect::<Vec<_>>());

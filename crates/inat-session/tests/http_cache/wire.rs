@@ -174,6 +174,27 @@ fn packed_bodies() {
     assert!(seen.iter().all(|request| request.to_ascii_lowercase().contains("accept-encoding: gzip")));
 }
 
+/// RFC 9110 §14.4: where a part belongs is counted in the bytes that are sent. So for ranges nothing packed is asked for, and what
+/// comes packed all the same is handed on as it is, and not kept.
+#[test]
+fn packed_parts() {
+    let parts = [("bytes 5-9/23", &PACKED[5..10]), ("bytes 0-22/23", PACKED)];
+    let plain = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\nConnection: close\r\n\r\none";
+    for (range, bytes) in parts {
+        let fields = format!("Content-Range: {range}\r\nContent-Length: {}\r\n", bytes.len());
+        let part = packed("206 Partial Content", &fields, bytes);
+        let (url, seen) = origin(vec![part, plain.as_bytes().to_vec()]);
+        let session = session();
+        let asked = format!("bytes={}", range.split(['/', ' ']).nth(1).unwrap());
+        let answer = session.send(Request::get(&url).header("range", &asked)).unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.bytes().unwrap()[..]), (206, bytes));
+        assert_eq!((answer.header("content-encoding"), answer.header("content-range")), (Some("gzip"), Some(range)));
+        assert!(seen.iter().next().unwrap().to_ascii_lowercase().contains("accept-encoding: identity"));
+        let whole = get(&session, &url).unwrap();
+        assert!(!whole.is_from_cache() && whole.text().unwrap() == "one");
+    }
+}
+
 /// A body that is not what its fields say is an error that says so, and is not stored.
 #[test]
 fn falsely_labelled_bodies() {

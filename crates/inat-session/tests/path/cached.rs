@@ -314,7 +314,12 @@ fn read_only_reads_and_writes_nothing() {
         assert!(!inat.get("taxa/2").unwrap().is_from_cache());
     }
     inat.send(Request::put(TAXA)).unwrap();
-    assert!(inat.get(TAXA).unwrap().is_from_cache());
+    // RFC 9111 §4.4: what it has outdated it uses no more. It removes nothing.
+    for _ in 0..2 {
+        assert!(!inat.get(TAXA).unwrap().is_from_cache());
+    }
+    let other = waits(offline(script.clone(), &clock).cache_file(&file));
+    assert!(other.get(TAXA).unwrap().is_from_cache());
 }
 
 #[test]
@@ -399,6 +404,24 @@ fn lifetimes_of_another_session() {
         assert_eq!(plain.get(&url).unwrap().is_from_cache(), is_fresh, "{fields:?}");
         let lifetime = good_for(plain.get(&url).unwrap().expiry(), clock.now());
         assert!(lifetime.is_none_or(|seconds| seconds <= 86_400), "{fields:?}: {lifetime:?}");
+    }
+}
+
+#[test]
+fn the_lifetime_of_anothers_request_is_none_where_only_http_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, file) = (Clock::manual(), folder.path().join("cache.db"));
+    for (number, field) in ["no-cache", "max-age=1"].into_iter().enumerate() {
+        let script = always(&[("cache-control", field)]);
+        let url = format!("https://h.example/{number}");
+        let for_an_hour = || Request::get(&url).expire_after(secs(3600));
+        let keeps = waits(offline(script.clone(), &clock).cache_file(&file));
+        let plain = waits(offline(script.clone(), &clock).cache_file(&file).headers_only());
+        keeps.send(for_an_hour()).unwrap();
+        clock.advance(secs(2));
+        assert!(keeps.get(&url).unwrap().is_from_cache());
+        assert!(plain.send(for_an_hour()).unwrap().is_from_cache(), "who names one wants one");
+        assert!(!plain.get(&url).unwrap().is_from_cache(), "{field}");
     }
 }
 

@@ -7,23 +7,31 @@ use flate2::write::MultiGzDecoder;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
-use inat_session::{Chunks, Fault, Incoming};
 
-/// Hands an answer on plain, if it is packed with gzip, and says whether it was. Other encodings were not asked for, and stay
-/// as they are.
-pub(super) fn unpack(incoming: &mut Incoming) -> bool {
-    if !is_gzip(&incoming.headers) {
-        return false;
+use super::{Chunks, Fault, Incoming};
+
+impl Incoming {
+    /// Hands the answer on plain, if it is packed with gzip, and says whether it was: for transports that ask for gzip themselves.
+    /// Other codings stay as they are, and so does a part of something packed (206): it cannot be unpacked by itself, and where
+    /// it belongs is counted in packed bytes (RFC 9110 §14.4).
+    pub fn unpack(&mut self) -> bool {
+        if !is_gzip(&self.headers) || self.status == StatusCode::PARTIAL_CONTENT {
+            return false;
+        }
+        self.headers.remove(CONTENT_ENCODING);
+        self.headers.remove(CONTENT_LENGTH);
+        if matches!(self.status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
+            return false;
+        }
+        let packed = std::mem::replace(&mut self.body, Box::pin(stream::empty()));
+        self.body = unpacked(packed);
+        true
     }
-    incoming.headers.remove(CONTENT_ENCODING);
-    incoming.headers.remove(CONTENT_LENGTH);
-    // A part of something packed cannot be unpacked; nobody asked for one.
-    if matches!(incoming.status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
-        return false;
+
+    /// Whether it is a part of something packed.
+    pub(crate) fn is_packed_part(&self) -> bool {
+        self.status == StatusCode::PARTIAL_CONTENT && is_gzip(&self.headers)
     }
-    let packed = std::mem::replace(&mut incoming.body, Box::pin(stream::empty()));
-    incoming.body = unpacked(packed);
-    true
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {
@@ -33,11 +41,14 @@ fn is_gzip(headers: &HeaderMap) -> bool {
         && coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip"))
 }
 
+/// What gzip begins with (RFC 1952 §2.3.1). Without a look at it, a few bytes of anything would pass for gzip that was cut short.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// How much is unpacked at once. A thousand times as much may come of it, and no more is held.
 const STEP: usize = 4 << 10;
 
 fn unpacked(packed: Chunks) -> Chunks {
-    let state = State { packed, came: Bytes::new(), decoder: MultiGzDecoder::new(Vec::new()), began: false };
+    let state = State { packed, came: Bytes::new(), decoder: MultiGzDecoder::new(Vec::new()), begun: 0 };
     Box::pin(stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         loop {
@@ -45,24 +56,29 @@ fn unpacked(packed: Chunks) -> Chunks {
             state.came = Bytes::new();
             let step = match came {
                 Some(Ok(mut bytes)) => {
-                    state.began |= !bytes.is_empty();
                     let now = bytes.split_to(bytes.len().min(STEP));
+                    for byte in now.iter().take(MAGIC.len().saturating_sub(state.begun)) {
+                        if MAGIC.get(state.begun) != Some(byte) {
+                            return Some((Err(no_gzip("it does not begin like gzip")), None));
+                        }
+                        state.begun += 1;
+                    }
                     state.came = bytes;
                     state.decoder.write_all(&now)
                 }
                 // The answer to HEAD: nothing is no broken gzip.
-                None if !state.began => return None,
+                None if state.begun == 0 => return None,
                 None => {
                     return match state.decoder.try_finish() {
                         Ok(()) => Some((Ok(Bytes::from(std::mem::take(state.decoder.get_mut()))), None))
                             .filter(|(rest, _)| rest.as_ref().is_ok_and(|rest: &Bytes| !rest.is_empty())),
-                        Err(error) => Some((Err(cut(&error)), None)),
+                        Err(error) => Some((Err(Fault::Truncated(format!("the gzip ends too early: {error}"))), None)),
                     };
                 }
                 Some(Err(fault)) => return Some((Err(fault), None)),
             };
             if let Err(error) = step {
-                return Some((Err(cut(&error)), None));
+                return Some((Err(no_gzip(&error.to_string())), None));
             }
             let ready = std::mem::take(state.decoder.get_mut());
             if !ready.is_empty() {
@@ -77,11 +93,13 @@ struct State {
     /// What came and is not unpacked yet.
     came: Bytes,
     decoder: MultiGzDecoder<Vec<u8>>,
-    began: bool,
+    /// How many of the first two bytes have come.
+    begun: usize,
 }
 
-fn cut(error: &std::io::Error) -> Fault {
-    Fault::Truncated(format!("the gzip is broken: {error}"))
+/// It comes again however often it is asked for.
+fn no_gzip(why: &str) -> Fault {
+    Fault::Undecodable(format!("Content-Encoding says gzip: {why}"))
 }
 
 #[cfg(test)]
