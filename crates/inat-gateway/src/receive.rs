@@ -21,8 +21,11 @@ use crate::refusal::Refusal;
 pub(crate) struct Purse {
     taken: Arc<AtomicU64>,
     /// Bodies that are given to several, by where they are in memory.
-    shared: Arc<Mutex<HashMap<(usize, usize), Weak<Room>>>>,
+    shared: Arc<Mutex<Shared>>,
 }
+
+/// By address and length.
+type Shared = HashMap<(usize, usize), Weak<Room>>;
 
 /// Room taken, for as long as this lives.
 #[derive(Debug)]

@@ -106,10 +106,46 @@ fn damage_while_in_use() {
     // The table of slots goes missing: a new file, and every window counts as full.
     Connection::open(&file).unwrap().execute_batch("DROP TABLE slot").unwrap();
     assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+    // A column too.
+    Connection::open(&file).unwrap().execute_batch("ALTER TABLE bucket RENAME COLUMN pace TO pice").unwrap();
+    clock.advance(Duration::from_secs(600));
+    assert!(reserve(&ledger).wait >= Duration::from_secs(60));
     // A row of time too.
     Connection::open(&file).unwrap().execute_batch("DELETE FROM time").unwrap();
     clock.advance(Duration::from_secs(600));
     assert!(reserve(&ledger).wait >= Duration::from_secs(60));
+}
+
+#[test]
+fn every_damaged_file_is_kept() {
+    let (_folder, file) = folder();
+    for number in 1..=3 {
+        fs::write(&file, format!("notes, part {number}").repeat(50)).unwrap();
+        reserve(&SqliteLedger::at(&file, Clock::manual()));
+    }
+    for (number, name) in [(1, "db.damaged"), (2, "db.damaged-2"), (3, "db.damaged-3")] {
+        assert!(fs::read_to_string(file.with_extension(name)).unwrap().starts_with(&format!("notes, part {number}")));
+    }
+}
+
+/// It knows nothing of what was sent under the name it bears now.
+#[test]
+fn another_ledger_in_its_place_counts_as_full() {
+    let ((_folder, file), (_other, elsewhere)) = (folder(), folder());
+    let clock = Clock::manual();
+    for path in [&file, &elsewhere] {
+        let ledger = SqliteLedger::at(path, clock.clone());
+        assert_eq!(reserve(&ledger).wait, Duration::ZERO);
+        ledger.close();
+    }
+    fs::copy(&elsewhere, &file).unwrap();
+    let slot = reserve(&SqliteLedger::at(&file, clock.clone()));
+    assert!(slot.wait >= Duration::from_secs(60), "{slot:?}");
+    // From now on it is the one that is known.
+    clock.advance(Duration::from_secs(600));
+    assert_eq!(reserve(&SqliteLedger::at(&file, clock.clone())).wait, Duration::ZERO);
+    // One that was only moved away and back is known as well.
+    assert_eq!(reserve(&SqliteLedger::at(&elsewhere, clock)).wait, Duration::ZERO);
 }
 
 #[test]

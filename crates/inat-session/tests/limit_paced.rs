@@ -521,6 +521,9 @@ async fn bytes_of_media_hosts() {
         assert!(late.waited >= 3600 * SECOND && late.waited <= 3660 * SECOND, "{late:?}");
         let report = limiter.budget().unwrap().into_iter().find(|report| report.bucket == "media").unwrap();
         assert_eq!((report.bytes[1].used, report.bytes[1].left), (1500, 0));
+        // What is looked up beforehand says so, and takes nothing.
+        assert!(report.wait > 22 * 3600 * SECOND, "{report:?}");
+        assert!(limiter.forecast(&photo).unwrap() > 22 * 3600 * SECOND);
         let tomorrow = take(1, None).await.unwrap();
         assert!(tomorrow.waited > 22 * 3600 * SECOND, "{tomorrow:?}");
         assert!(clock.slept() < 25 * 3600 * SECOND);

@@ -222,6 +222,9 @@ pub trait Ledger: Send + Sync + Debug {
     /// Reserves bytes at the earliest instant at which all their windows have room.
     fn reserve_bytes(&self, ask: &ByteAsk<'_>) -> Result<ReservedBytes, LedgerError>;
 
+    /// How long [`reserve_bytes`](Self::reserve_bytes) would have to wait. Writes nothing, creates nothing.
+    fn forecast_bytes(&self, ask: &ByteAsk<'_>) -> Result<Duration, LedgerError>;
+
     /// Replaces the bytes reserved by those that were read.
     fn settle_bytes(&self, bucket: &str, slot: &ByteSlot, actual: u64) -> Result<(), LedgerError>;
 

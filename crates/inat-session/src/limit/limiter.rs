@@ -8,6 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::bucket::{self, Bucket};
+use super::bytes::ByteAsk;
 use super::desk::{Desk, Held, step};
 use super::ledger::{Ask, Ledger, LedgerError, Reserved, Slot, Why};
 use super::limits::Limits;
@@ -123,7 +124,17 @@ impl Limiter {
         let desk = self.desk(url);
         let ask = Ask { max_told: Some(self.0.limits.retry_after_cap), ..Ask::new(&desk.name, &desk.windows) };
         let reserved = desk.ledger.forecast(&ask, desk.turn.waiting())?;
-        Ok(granted(reserved, self.0.clock.now())?.wait)
+        let slot = granted(reserved, self.0.clock.now())?;
+        // There has to be room for bytes as well, where they are counted.
+        let bytes = match bucket::of_bytes(url, &self.0.limits) {
+            Some(bucket) => self.forecast_bytes(&bucket)?,
+            None => Duration::ZERO,
+        };
+        Ok(slot.wait.max(bytes))
+    }
+
+    fn forecast_bytes(&self, bucket: &str) -> Result<Duration, LedgerError> {
+        self.0.ledger.forecast_bytes(&ByteAsk { bucket, limits: self.0.limits.bytes, expected: None, max_wait: None })
     }
 
     /// Hands a permit back that was not used. `false` when others have reserved after it: then it stays used.
@@ -145,7 +156,11 @@ impl Limiter {
             let counts_bytes = name == bytes;
             let windows = if counts_bytes { Vec::new() } else { limits.windows(media.contains(&name)) };
             let account = ledger.account(&Ask::new(&name, &windows))?;
-            reports.push(report::bucket(account, &windows, counts_bytes.then_some(limits.bytes), clock.now()));
+            let mut report = report::bucket(account, &windows, counts_bytes.then_some(limits.bytes), clock.now());
+            if counts_bytes {
+                report.waits_for_bytes(self.forecast_bytes(&name)?, clock.now());
+            }
+            reports.push(report);
         }
         Ok(reports)
     }

@@ -176,6 +176,13 @@ impl Ledger for MemoryLedger {
         Ok(ReservedBytes::Slot(slot))
     }
 
+    fn forecast_bytes(&self, ask: &ByteAsk<'_>) -> Result<Duration, LedgerError> {
+        let state = self.state()?;
+        let now = self.now();
+        let counted = state.bytes.get(ask.bucket).map(minutes).unwrap_or_default();
+        Ok(span(now, bytes::earliest(&counted, ask.limits, ask.expected, now)))
+    }
+
     fn settle_bytes(&self, bucket: &str, slot: &ByteSlot, actual: u64) -> Result<(), LedgerError> {
         let mut state = self.state()?;
         let minute = state.bytes.entry(bucket.to_owned()).or_default().entry(slot.minute).or_default();

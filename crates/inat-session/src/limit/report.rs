@@ -93,6 +93,13 @@ pub(super) fn bucket(account: Account, windows: &[Window], bytes: Option<ByteLim
     }
 }
 
+impl BucketReport {
+    pub(super) fn waits_for_bytes(&mut self, wait: Duration, now: Timestamp) {
+        self.wait = self.wait.max(wait);
+        self.next_slot = now.plus(self.wait);
+    }
+}
+
 fn byte_reports(limits: ByteLimits, (hour, day): (u64, u64)) -> Vec<ByteReport> {
     [("hour", limits.per_hour, hour), ("day", limits.per_day, day)]
         .into_iter()

@@ -1,50 +1,57 @@
 //! Counting the bytes of bodies whose host has a budget of bytes: what was declared is reserved before, what was read is what
 //! counts in the end, however the transfer ended.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{StreamExt, stream};
 
+use crate::background::Background;
 use crate::limit::{BytePermit, Limiter};
-use crate::runtime::spawn;
+use crate::parts::Core;
 use crate::transport::{Chunks, Fault};
 
-/// A body that is counted while it is read. The count is settled when it ends or is let go.
-struct Metered {
-    chunks: Chunks,
+/// What was read of a body so far.
+struct Count {
+    limiter: Limiter,
+    background: Background,
     read: u64,
-    settle: Option<(Limiter, BytePermit)>,
+    permit: Option<BytePermit>,
 }
 
-pub(super) fn metered(chunks: Chunks, limiter: &Limiter, permit: BytePermit) -> Chunks {
+/// A body that is counted while it is read. Who has heard that it ended, or broke off, finds it settled.
+pub(super) fn metered(chunks: Chunks, core: &Core, permit: BytePermit) -> Chunks {
     if !permit.is_counted() {
         return chunks;
     }
-    Box::pin(Metered { chunks, read: 0, settle: Some((limiter.clone(), permit)) })
+    let (limiter, background) = (core.limiter.clone(), core.background.clone());
+    let count = Count { limiter, background, read: 0, permit: Some(permit) };
+    Box::pin(stream::unfold(Some((chunks, count)), |state| async move {
+        let (mut chunks, mut count) = state?;
+        match chunks.next().await {
+            Some(Ok(bytes)) => {
+                count.read += bytes.len() as u64;
+                Some((Ok::<Bytes, Fault>(bytes), Some((chunks, count))))
+            }
+            end => {
+                if let Some(permit) = count.permit.take() {
+                    settle(&count.limiter, permit, count.read).await;
+                }
+                end.map(|fault| (fault, None))
+            }
+        }
+    }))
 }
 
-impl Stream for Metered {
-    type Item = Result<Bytes, Fault>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.chunks.poll_next_unpin(context);
-        if let Poll::Ready(Some(Ok(bytes))) = &polled {
-            self.read += bytes.len() as u64;
-        }
-        polled
+async fn settle(limiter: &Limiter, permit: BytePermit, read: u64) {
+    if let Err(error) = limiter.settle_bytes(permit, read).await {
+        tracing::warn!("{read} bytes are missing from the budget: {error}");
     }
 }
 
-impl Drop for Metered {
+impl Drop for Count {
+    /// Let go before it ended.
     fn drop(&mut self) {
-        let Some((limiter, permit)) = self.settle.take() else { return };
-        let read = self.read;
-        let _ = spawn(async move {
-            if let Err(error) = limiter.settle_bytes(permit, read).await {
-                tracing::warn!("{read} bytes are missing from the budget: {error}");
-            }
-        });
+        let Some(permit) = self.permit.take() else { return };
+        let (limiter, read) = (self.limiter.clone(), self.read);
+        self.background.start(async move { settle(&limiter, permit, read).await });
     }
 }

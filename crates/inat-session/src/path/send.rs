@@ -116,7 +116,7 @@ impl Trip {
         let limiter = &self.core().limiter;
         let permit = limiter.reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(wait)).await?;
         let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
-        incoming.body = metered(body, limiter, permit);
+        incoming.body = metered(body, self.core(), permit);
         Ok(())
     }
 }

@@ -427,6 +427,20 @@ fn an_answer_that_is_here_is_the_answer_whatever_the_budget_says_of_a_connection
     assert_eq!(*told.lock().unwrap(), [false], "it was refused");
 }
 
+/// Who has an answer finds its bytes counted: the program may end now.
+#[test]
+fn bytes_are_counted_before_the_answer_is_handed_over() {
+    let clock = Clock::manual();
+    let photo = |number| format!("https://static.inaturalist.org/photos/{number}/original.jpg");
+    let stub = Stub::at_once(&clock, |_, _| Ok(reply(200, &[("content-type", "image/jpeg")], "x".repeat(5000))));
+    let inat = waits(offline(stub, &clock).cache_disabled(true));
+    for number in 1..=20 {
+        inat.get(&photo(number)).unwrap();
+        let report = inat.budget().unwrap().into_iter().find(|report| report.bucket == "media").unwrap();
+        assert_eq!(report.bytes[0].used, number * 5000);
+    }
+}
+
 /// The length that an answer without a body may name is that of another's: no bytes are waited for.
 #[test]
 fn what_has_no_body_takes_no_bytes() {

@@ -160,6 +160,12 @@ impl Database {
             .query_row("SELECT lost_at, ledger FROM time", [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
         let (lost_at, name) = about.map_err(failed)?;
         database.lost_at = lost_at;
+        if lost && name != last {
+            // Another one in its place, a copy from elsewhere, knows as little of what was sent as a new one.
+            let now = "UPDATE time SET lost_at = MAX(?1 + offset, seen) RETURNING lost_at";
+            let wall = clock.now().as_micros();
+            database.lost_at = database.connection.query_row(now, [wall], |row| row.get(0)).map_err(failed)?;
+        }
         database.sides = sides(path);
         if name != last {
             set_in_use(lock, &name).map_err(|error| Fault::io(path, &error))?;
@@ -271,11 +277,18 @@ fn sides(path: &Path) -> [Option<Identity>; 2] {
     ["-wal", "-shm"].map(|side| identity(&beside(path, side)))
 }
 
+/// So many damaged files are kept.
+const MOST_ASIDE: u32 = 9;
+
 /// Moves a damaged file out of the way, and keeps it for whoever wants to look.
 pub(super) fn set_aside(path: &Path, lock: &File, reason: &str) -> Result<(), Fault> {
     set_in_use(lock, DAMAGED).map_err(|error| Fault::io(path, &error))?;
     tracing::warn!(file = %path.display(), reason, "the budget's file is damaged; it is set aside, and every window counts as full");
-    let damaged = beside(path, ".damaged");
+    // What was set aside before may be somebody's notes, named by mistake.
+    let names = std::iter::once(String::new()).chain((2..=MOST_ASIDE).map(|number| format!("-{number}")));
+    let mut places = names.map(|number| beside(path, &format!(".damaged{number}")));
+    let free = places.find(|place| !place.exists());
+    let damaged = free.unwrap_or_else(|| beside(path, &format!(".damaged-{MOST_ASIDE}")));
     let moved = fs::rename(path, &damaged);
     if let Err(error) = moved
         && error.kind() != io::ErrorKind::NotFound
@@ -316,6 +329,9 @@ impl Fault {
             rusqlite::Error::QueryReturnedNoRows
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::Utf8Error(..)
+            // What is asked is always the same, so it is the tables that are not as they were made.
+            | rusqlite::Error::SqlInputError { .. }
             | rusqlite::Error::IntegralValueOutOfRange(..) => return Self::Damaged(reason),
             _ => None,
         };

@@ -152,6 +152,15 @@ impl Ledger for SqliteLedger {
         })
     }
 
+    fn forecast_bytes(&self, ask: &ByteAsk<'_>) -> Result<Duration, LedgerError> {
+        let looked = self.read(false, |step| {
+            let (tape, now) = step.bucket(ask.bucket)?;
+            let Some(id) = tape.known_id() else { return Ok(Duration::ZERO) };
+            Ok(span(now, bytes::earliest(&minutes::all(step, id)?, ask.limits, ask.expected, now)))
+        });
+        Ok(looked?.unwrap_or_default())
+    }
+
     fn settle_bytes(&self, bucket: &str, slot: &ByteSlot, actual: u64) -> Result<(), LedgerError> {
         self.write(false, |step| {
             let id = step.bucket(bucket)?.0.id()?;
