@@ -116,6 +116,29 @@ fn damage_while_in_use() {
     assert!(reserve(&ledger).wait >= Duration::from_secs(60));
 }
 
+/// Who only looks is told what who asks would be told, and makes no file.
+#[tokio::test]
+async fn a_file_that_was_lost_is_seen_by_those_who_look() {
+    let (_folder, file) = folder();
+    let clock = Clock::manual();
+    let limiter = || {
+        let limits = Limits { per_minute: 5.0, per_day: 100.0, ..Limits::unlimited() };
+        Limiter::new(limits, Arc::new(SqliteLedger::at(&file, clock.clone())), clock.clone())
+    };
+    let url = Url::parse("https://api.inaturalist.org/v1/taxa").unwrap();
+    assert_eq!(limiter().forecast(&url).unwrap(), Duration::ZERO);
+    let first = limiter();
+    let _ = first.acquire(&url, Patience::default(), &|_: &Wait| {}).await.unwrap();
+    first.close();
+    fs::remove_file(&file).unwrap();
+    let wait = limiter().forecast(&url).unwrap();
+    assert!(wait >= Duration::from_secs(60) && !file.exists(), "{wait:?}");
+    // Made anew by one who would not wait.
+    let hasty = Patience { max_delay: Some(Duration::ZERO), until: None };
+    assert!(limiter().acquire(&url, hasty, &|_: &Wait| {}).await.is_err());
+    assert!(limiter().forecast(&url).unwrap() >= Duration::from_secs(59));
+}
+
 #[test]
 fn every_damaged_file_is_kept() {
     let (_folder, file) = folder();

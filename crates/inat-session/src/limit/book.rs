@@ -13,7 +13,7 @@ use crate::timestamp::micros;
 
 /// After the file was lost nobody knows what left before. Windows up to this long are waited out; for longer ones the count
 /// starts anew, because a day without an answer is worse than a day with at most twice the limit.
-const LOST: Duration = Duration::from_secs(3600);
+pub(super) const LOST: Duration = Duration::from_secs(3600);
 /// How many slots one step forgets, and how often a step is made: twice as fast as slots are added.
 const PRUNE: u64 = 128;
 const PRUNE_EVERY: u64 = 64;

@@ -33,10 +33,11 @@ struct State {
 
 /// The slots of one bucket; `first` is the number of the oldest one kept.
 #[derive(Debug, Default)]
-struct Slots {
+pub(super) struct Slots {
     first: u64,
     at: VecDeque<i64>,
     standing: Standing,
+    lost_at: Option<i64>,
 }
 
 impl MemoryLedger {
@@ -119,11 +120,16 @@ impl Tape for Slots {
     }
 
     fn lost_at(&mut self) -> Result<Option<i64>, Infallible> {
-        Ok(None)
+        Ok(self.lost_at)
     }
 }
 
 impl Slots {
+    /// None, but that some were lost at this instant.
+    pub(super) fn lost(at: i64) -> Self {
+        Self { lost_at: Some(at), ..Self::default() }
+    }
+
     fn index(&self, seq: u64) -> Option<usize> {
         seq.checked_sub(self.first).and_then(|index| usize::try_from(index).ok())
     }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::ledger::{Account, Reserved};
+use super::book::LOST;
+use super::ledger::{Account, Reserved, Slot, Why};
 use super::limits::ByteLimits;
 use super::penalty::Stop;
+use super::permit::WaitReason;
 use super::rate::Window;
 use crate::Timestamp;
 
@@ -73,20 +75,29 @@ pub(super) fn bucket(account: Account, windows: &[Window], bytes: Option<ByteLim
         Reserved::Slot(slot) => slot.wait,
         Reserved::TooLong { wait, .. } | Reserved::Told { wait, .. } | Reserved::Blocked { wait } => wait,
     };
+    let is_lost = matches!(account.next, Reserved::Slot(Slot { why: Some(Why::Lost), .. }));
     let used = windows.iter().zip(&account.used).map(|(window, used)| WindowReport {
         name: window.name.to_string(),
         length: window.length,
         limit: window.limit,
         used: *used,
-        left: window.limit.saturating_sub(*used).saturating_sub(account.reserved),
+        // What is not known may be used.
+        left: if is_lost && window.length <= LOST {
+            0
+        } else {
+            window.limit.saturating_sub(*used).saturating_sub(account.reserved)
+        },
     });
     BucketReport {
         windows: used.collect(),
         reserved: account.reserved,
         wait,
         next_slot: now.plus(wait),
-        stopped_until: account.stop.map(|(_, left)| now.plus(left)),
-        stopped_because: account.stop.map(|(stop, _)| stop.to_string()),
+        stopped_until: account.stop.map(|(_, left)| now.plus(left)).or_else(|| is_lost.then(|| now.plus(wait))),
+        stopped_because: match account.stop {
+            Some((stop, _)) => Some(stop.to_string()),
+            None => is_lost.then(|| WaitReason::LedgerLost.to_string()),
+        },
         rate_share: account.share,
         bytes: bytes.map(|limits| byte_reports(limits, account.bytes)).unwrap_or_default(),
         bucket: account.bucket,

@@ -68,6 +68,12 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether a file that is not there was in use once.
+pub(super) fn is_lost(path: &Path) -> bool {
+    identity(path).is_none()
+        && File::open(lock_path(path)).and_then(|lock| last_in_use(&lock)).is_ok_and(|last| !last.is_empty())
+}
+
 /// Opens the lock file, and makes it and its folder if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File, Fault> {
     must_be_file(path)?;

@@ -37,6 +37,7 @@ use super::book::{self, Tape, span};
 use super::bytes::{self, ByteAsk, ByteSlot, ReservedBytes};
 use super::ledger::{Account, Ask, Confirmed, Ledger, LedgerError, Reserved, Slot};
 use super::lock::{self, Courtesy};
+use super::memory::Slots;
 use super::penalty::Penalty;
 use super::refresh;
 use crate::Clock;
@@ -112,7 +113,14 @@ impl Ledger for SqliteLedger {
             let (mut tape, now) = step.bucket(ask.bucket)?;
             book::forecast(&mut tape, ask, now, ahead)
         });
-        Ok(looked?.unwrap_or(Reserved::Slot(Slot { seq: 0, at: 0, wait: Duration::ZERO, why: None, share: 1.0 })))
+        match looked? {
+            Some(reserved) => Ok(reserved),
+            // The file that would be made begins with a loss, where another was in use last.
+            None if file::is_lost(&self.path) => {
+                book::forecast(&mut Slots::lost(0), ask, 0, ahead).map_err(|never| match never {})
+            }
+            None => Ok(Reserved::Slot(Slot { seq: 0, at: 0, wait: Duration::ZERO, why: None, share: 1.0 })),
+        }
     }
 
     fn refuse(&self, bucket: &str, penalty: &Penalty) -> Result<(Duration, f64), LedgerError> {
