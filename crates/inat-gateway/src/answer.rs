@@ -2,7 +2,7 @@
 //! `Via` and `Cache-Status`.
 
 use bytes::Bytes;
-use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
+use http::header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 use inat_session::{Clock, Origin, Timestamp};
@@ -59,8 +59,8 @@ pub(crate) fn answer(mut response: inat_session::Response, about: &About<'_>) ->
         }
         None => {
             let length = length(&headers);
-            // Where the length was not known, it was read until it turned out to be a large one.
-            let begun = if length.is_none() { WHOLE } else { 0 };
+            // Where the length was not known, it was read until it turned out to be a large one, but for a stream of events.
+            let begun = if length.is_none() && !is_event_stream(&headers) { WHOLE } else { 0 };
             let room = answers.take(begun.max(AHEAD).min(most), most).ok_or_else(|| no_room(about.method))?;
             Body::arriving(response, length).with_room(room, begun)
         }
@@ -103,6 +103,11 @@ fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: 
     let bytes = response.bytes().ok()?.clone();
     headers.insert(CONTENT_LENGTH, bytes.len().into());
     Some(bytes)
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.trim_start().get(..17).is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"))
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

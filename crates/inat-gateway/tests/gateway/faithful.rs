@@ -1,6 +1,6 @@
 //! What the client says is what the origin gets, and the other way round.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use crate::support::{Answer, Origin, Say, before, config, plain, start};
 
@@ -225,6 +225,36 @@ fn an_answer_says_in_one_way_where_it_ends() {
             assert_eq!(gateway.get(coding).status, 502, "{coding} cannot be read");
             assert_eq!(gateway.get(coding).status, 502, "{coding} is not stored");
         }
+    }
+}
+
+/// The next event is sent when the client has read the one before.
+#[test]
+fn events_are_passed_on_as_they_come() {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let origin = Origin::by_hand(move |_, stream| {
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        for number in 0..3 {
+            gate.lock().unwrap().recv().unwrap();
+            stream.write_all(format!("9\r\ndata: {number}\n\n\r\n").as_bytes()).unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").is_ok()
+    });
+    let gateway = before(&origin);
+    let mut client = gateway.connect();
+    client.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut came = String::new();
+    for wanted in ["\r\n\r\n", "data: 0\n\n", "data: 1\n\n", "data: 2\n\n"] {
+        while !came.contains(wanted) {
+            let mut bytes = [0; 512];
+            let length = client.read(&mut bytes).unwrap();
+            assert_ne!(length, 0, "{came}");
+            came.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
+        }
+        let _ = go.send(());
     }
 }
 

@@ -1,5 +1,6 @@
 //! One try: the request goes out, and what comes back is counted and collected.
 
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -95,10 +96,15 @@ impl Trip {
         };
         // What is joined or cut later is counted in unpacked bytes.
         let sound = !incoming.is_packed_part();
-        let content = match collect(&mut incoming, bound).await {
-            Body::Whole(bytes) => ArrivedBody::Whole(bytes),
-            Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
-            Body::Cut(fault) => return Ok(Reply::Failed(fault)),
+        let content = if !bodiless && incoming.is_event_stream() {
+            // It has no end, and every part of it is meant for now.
+            ArrivedBody::Arriving { start: Bytes::new(), rest: incoming.take_body() }
+        } else {
+            match collect(&mut incoming, bound).await {
+                Body::Whole(bytes) => ArrivedBody::Whole(bytes),
+                Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
+                Body::Cut(fault) => return Ok(Reply::Failed(fault)),
+            }
         };
         let headers = incoming.headers;
         let arrived = Arrived { status, version, reason, headers, content, sent, request_time, response_time, sound };
@@ -115,7 +121,7 @@ impl Trip {
         let Ok(patience) = self.patience(prepared) else { return Ok(()) };
         let limiter = &self.core().limiter;
         let permit = limiter.reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(wait)).await?;
-        let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+        let body = incoming.take_body();
         incoming.body = metered(body, self.core(), permit);
         Ok(())
     }

@@ -22,7 +22,7 @@ pub(crate) enum Body {
 
 /// Reads a body, but never much more than `bound` bytes of it into memory.
 pub(crate) async fn collect(incoming: &mut Incoming, bound: u64) -> Body {
-    let mut chunks = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+    let mut chunks = incoming.take_body();
     let declared = incoming.declared_length();
     if declared.is_some_and(|length| length > bound) {
         return Body::Larger { start: Bytes::new(), rest: chunks };

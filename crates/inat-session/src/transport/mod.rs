@@ -94,6 +94,18 @@ impl Incoming {
     pub(crate) fn declared_length(&self) -> Option<u64> {
         self.headers.get(::http::header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
+
+    /// Whether it is a stream of events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+    pub(crate) fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(::http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        essence.is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"))
+    }
+
+    /// The body, with nothing left in its place.
+    pub(crate) fn take_body(&mut self) -> Chunks {
+        std::mem::replace(&mut self.body, Box::pin(futures_util::stream::empty()))
+    }
 }
 
 impl std::fmt::Debug for Outgoing {

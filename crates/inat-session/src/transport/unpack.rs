@@ -23,8 +23,7 @@ impl Incoming {
         if matches!(self.status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
             return false;
         }
-        let packed = std::mem::replace(&mut self.body, Box::pin(stream::empty()));
-        self.body = unpacked(packed);
+        self.body = unpacked(self.take_body());
         true
     }
 
