@@ -262,8 +262,9 @@ impl SessionBuilder {
         self
     }
 
-    /// Sends what callers say and nothing else: no `User-Agent`, no `Accept`, and credentials are taken whole to tell who asks,
-    /// because they come from others. For gateways.
+    /// Sends what callers say and nothing else: no `User-Agent`, no `Accept: application/json`, and credentials are taken whole to
+    /// tell who asks, because they come from others. For gateways. (The library's own transport adds `Accept: */*` and
+    /// `Accept-Encoding` where they are missing.)
     pub fn plain(mut self) -> Self {
         self.plain = true;
         self

@@ -70,8 +70,10 @@ impl Trip {
             return Err(self.error(Stage::Retry, prepared, Kind::Limited { until }));
         }
         let pause = until.since(self.now());
-        self.listener()
-            .tell_wait(Stage::Retry, Some(pause), || format!("{}: throttled until {until}", status.as_u16()));
+        if self.max_delay(prepared).is_none_or(|most| pause <= most) {
+            self.listener()
+                .tell_wait(Stage::Retry, Some(pause), || format!("{}: throttled until {until}", status.as_u16()));
+        }
         Ok(())
     }
 

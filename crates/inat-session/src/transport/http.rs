@@ -27,6 +27,9 @@ pub struct HttpTransport {
     clock: Clock,
 }
 
+/// Most fields of an answer. hyper's own hundred is less than some servers send.
+const MOST_FIELDS: usize = 500;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Settings {
     /// Whether certificates are checked.
@@ -62,6 +65,7 @@ impl HttpTransport {
             // lose an answer.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_max_headers(MOST_FIELDS)
             .connector_layer(NoticeConnecting)
             .tls_danger_accept_invalid_certs(!verify)
             .tls_danger_accept_invalid_hostnames(!verify);

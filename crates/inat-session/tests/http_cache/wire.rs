@@ -143,6 +143,23 @@ fn odd_statuses() {
     }
 }
 
+/// Some servers send more than a hundred.
+#[test]
+fn many_fields() {
+    let fields: String = (0..300).map(|number| format!("X-{number}: {number}\r\n")).collect();
+    let (url, _seen) = origin(vec![
+        format!(
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\nConnection: close\r\n{fields}\r\none"
+        )
+        .into(),
+    ]);
+    let session = session();
+    for from_cache in [false, true] {
+        let answer = get(&session, &url).unwrap();
+        assert_eq!((answer.header("x-299"), answer.is_from_cache()), (Some("299"), from_cache));
+    }
+}
+
 /// `one`, packed with gzip.
 const PACKED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xcb\xcfK\x05\0\xf1\x86lz\x03\0\0\0";
 
