@@ -150,7 +150,7 @@ impl Service<Uri> for Dial {
                     tunnel.call(to).await?
                 }
             };
-            Ok(Link { io, uses: super::unused() })
+            Ok(Link::new(io))
         })
     }
 }
@@ -159,11 +159,35 @@ impl Service<Uri> for Dial {
 #[derive(Clone, Debug)]
 pub(super) struct Uses(pub(super) Arc<AtomicU32>);
 
-/// A connection that knows how often it was used.
+/// A connection that knows how often it was used, and goes on reading when nobody listens to what is written.
+///
+/// A server may answer before it has read a request to its end, and close the connection: a refusal of what is too large, say. What
+/// it said is there to be read (RFC 9112 §9.5 wants that one looks), but hyper gives a connection up when it cannot write to it.
 #[derive(Debug)]
 pub(super) struct Link {
     io: TokioIo<TcpStream>,
     uses: Uses,
+    /// Whether the other side has stopped listening. What is written then is lost, and reading tells how it ends.
+    is_deaf: bool,
+}
+
+impl Link {
+    fn new(io: TokioIo<TcpStream>) -> Self {
+        Self { io, uses: super::unused(), is_deaf: false }
+    }
+
+    /// What came of writing so many bytes.
+    fn written(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Err(error))
+                if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+            {
+                self.is_deaf = true;
+                Poll::Ready(Ok(length))
+            }
+            _ => written,
+        }
+    }
 }
 
 impl Connection for Link {
@@ -180,7 +204,11 @@ impl Read for Link {
 
 impl Write for Link {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        if self.is_deaf {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(written, buf.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -200,6 +228,11 @@ impl Write for Link {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if self.is_deaf {
+            return Poll::Ready(Ok(length));
+        }
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(written, length)
     }
 }

@@ -258,6 +258,33 @@ fn events_are_passed_on_as_they_come() {
     }
 }
 
+/// RFC 9112 §9.5: who sends listens, also to one who has stopped listening.
+#[test]
+fn an_answer_that_comes_before_the_request_is_read_is_the_answer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = inat_gateway::Upstream::origin(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read_exact(&mut byte).is_err() {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            // Closed with most of the body unread, which resets the connection.
+            let _ = stream.write_all(b"HTTP/1.1 413 Too\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
+        }
+    });
+    let gateway = start(config(vec![upstream]), plain());
+    let body = "x".repeat(3 << 20);
+    for _ in 0..30 {
+        let answer = gateway.request("POST", "/upload", "", &body);
+        assert_eq!((answer.status, answer.text().as_str()), (413, "no"));
+    }
+}
+
 #[test]
 fn obsolete_folding_is_unfolded_and_dead_connections_are_replaced() {
     let origin = Origin::start(|seen| match seen.target() {
