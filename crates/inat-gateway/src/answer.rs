@@ -2,10 +2,10 @@
 //! `Via` and `Cache-Status`.
 
 use bytes::Bytes;
-use http::header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue, SET_COOKIE};
+use http::header::{AGE, CONTENT_LENGTH, DATE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
-use inat_session::{Clock, Origin, Timestamp};
+use inat_session::{Clock, Origin, Timestamp, is_event_stream};
 
 use crate::body::Body;
 use crate::hop::{self, Via};
@@ -103,11 +103,6 @@ fn body(headers: &mut HeaderMap, response: &mut inat_session::Response, method: 
     let bytes = response.bytes().ok()?.clone();
     headers.insert(CONTENT_LENGTH, bytes.len().into());
     Some(bytes)
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.trim_start().get(..17).is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"))
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::Clock;
 use crate::runtime::spawn;
@@ -22,6 +22,13 @@ impl Background {
             tasks.retain(|task| !task.is_finished());
             tasks.push(task);
         }
+    }
+
+    /// Ends every task.
+    pub(crate) fn end(&self) -> Vec<AbortHandle> {
+        let tasks: Vec<_> = self.lock().drain(..).map(|task| task.abort_handle()).collect();
+        tasks.iter().for_each(AbortHandle::abort);
+        tasks
     }
 
     /// Waits for every task, at most this long; what is not done by then is aborted.
@@ -44,7 +51,7 @@ impl Background {
             Err(_) => false,
         };
         if !done {
-            aborts.iter().for_each(tokio::task::AbortHandle::abort);
+            aborts.iter().for_each(AbortHandle::abort);
         }
     }
 

@@ -129,8 +129,7 @@ impl Session {
         wait(self.0.close())
     }
 
-    /// The same without waiting for work in the background: for a program that is told to end at once, as by Ctrl-C. Slots of the
-    /// budget that requests are waiting for are handed back.
+    /// The same at once, for a program that is told to end, as by Ctrl-C: requests under way and work in the background are ended.
     pub fn close_now(&self) -> Result<(), Error> {
         wait(self.0.close_now())
     }

@@ -42,6 +42,8 @@ struct List {
     flights: HashMap<Twin, Listed>,
     /// How long it was after it was swept last.
     swept: usize,
+    /// Whether nobody flies any more.
+    is_over: bool,
 }
 
 /// A shorter list is not worth sweeping.
@@ -117,7 +119,7 @@ impl Flights {
         loop {
             match self.board(twin, &start)? {
                 Seat::Leader(flight) => {
-                    return flight.landing().await.map_or_else(|| Err(vanished()), |landing| landing.result);
+                    return flight.landing().await.map_or_else(|| Err(self.lost()), |landing| landing.result);
                 }
                 Seat::Follower(flight) => match flight.landing().await {
                     Some(Landing { result, shared: true }) => return result.map(share),
@@ -129,11 +131,27 @@ impl Flights {
         }
     }
 
+    /// Ends all that are under way, with nothing to show for it. They have ended when their tasks have.
+    pub(crate) fn end(&self) -> Vec<AbortHandle> {
+        let mut list = self.lock();
+        list.is_over = true;
+        let all: Vec<_> = list.flights.values().filter_map(|listed| listed.flight.upgrade()).collect();
+        drop(list);
+        let tasks: Vec<_> = all.iter().map(|flight| flight.task.clone()).collect();
+        for task in &tasks {
+            task.abort();
+        }
+        tasks
+    }
+
     fn board<F>(&self, twin: Twin, start: &impl Fn() -> F) -> Result<Seat, Error>
     where
         F: Future<Output = Landing> + Send + 'static,
     {
         let mut list = self.lock();
+        if list.is_over {
+            return Err(closed());
+        }
         if let Some(flight) = list.flights.get(&twin).and_then(|listed| listed.flight.upgrade())
             && !flight.is_lost()
         {
@@ -155,6 +173,11 @@ impl Flights {
         list.sweep();
         list.flights.insert(twin, Listed { number, flight: Arc::downgrade(&flight) });
         Ok(Seat::Leader(flight))
+    }
+
+    /// Why a flight ended without an answer.
+    fn lost(&self) -> Error {
+        if self.lock().is_over { closed() } else { vanished() }
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -195,6 +218,10 @@ pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) 
 fn share(mut response: Response) -> Response {
     response.origin = response.origin.shared();
     response
+}
+
+fn closed() -> Error {
+    Error::new(Stage::Coalesce, Kind::Closed)
 }
 
 fn vanished() -> Error {

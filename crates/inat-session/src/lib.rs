@@ -97,4 +97,5 @@ pub use timestamp::Timestamp;
 pub use transport::Script;
 pub use transport::{
     Chunks, Departure, Fault, HttpTransport, Incoming, Outgoing, Phase, RequestTimeout, Sending, Timeouts, Transport,
+    is_event_stream,
 };

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use tokio::task::AbortHandle;
+
 use crate::background::Background;
 use crate::coalesce::{Flights, Renewals};
 use crate::dry_run::DryRuns;
@@ -75,32 +78,39 @@ impl Core {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
         self.background.finish(&self.clock, PATIENCE).await;
-        self.close_now().await;
-    }
-
-    /// Without waiting for what goes on in the background.
-    pub(crate) async fn close_now(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.end_waits().await;
+        self.end_waits(Vec::new()).await;
         self.close_files().await;
     }
 
-    /// Slots that requests wait for are handed back. Only a session that has sent something, or was about to, has any.
-    async fn end_waits(&self) {
-        /// Handing back takes microseconds, unless another program holds the ledger.
+    /// Without waiting for what is under way: it is ended.
+    pub(crate) async fn close_now(&self) {
+        self.closed.store(true, Ordering::Release);
+        let tasks = [self.flights.end(), self.background.end()].concat();
+        self.end_waits(tasks).await;
+        self.close_files().await;
+    }
+
+    /// Slots that requests wait for are handed back, and bytes that these tasks have not read. Only a session that has sent
+    /// something, or was about to, has any.
+    async fn end_waits(&self, tasks: Vec<AbortHandle>) {
+        /// Handing back takes microseconds, unless another program holds the ledger. By the real clock, as that does.
         const PATIENCE: Duration = Duration::from_secs(1);
-        if self.transport.get().is_some() {
-            let (limiter, clock) = (self.limiter.clone(), self.clock.clone());
-            // Where there is a timer, whatever executor `close` was called from.
-            let ending = spawn(async move {
-                tokio::select! {
-                    () = limiter.end_waits() => {}
-                    () = clock.expire(PATIENCE) => {}
-                }
-            });
-            if let Ok(ending) = ending {
-                let _ = ending.await;
+        const MOMENT: Duration = Duration::from_millis(1);
+        let limiter = self.limiter.clone();
+        if self.transport.get().is_none() {
+            // Whoever is about to wait learns that it is over.
+            let _ = limiter.end_waits().now_or_never();
+            return;
+        }
+        let ending = async move {
+            while !tasks.iter().all(AbortHandle::is_finished) {
+                Clock::system().sleep(MOMENT).await;
             }
+            limiter.end_waits().await;
+        };
+        // Where there is a timer, whatever executor `close` was called from.
+        if let Ok(ending) = spawn(async move { Clock::system().within(PATIENCE, ending).await }) {
+            let _ = ending.await;
         }
     }
 

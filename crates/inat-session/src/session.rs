@@ -172,8 +172,8 @@ impl Session {
         self.core.close().await;
     }
 
-    /// The same without waiting for work in the background: for a program that is told to end at once, as by Ctrl-C. Slots of the
-    /// budget that requests are waiting for are handed back, so that the next program need not wait for them.
+    /// The same at once, for a program that is told to end, as by Ctrl-C: requests under way and work in the background are ended. Slots
+    /// of the budget that were waited for are handed back, and bytes that were not read, so that the next program has them.
     pub async fn close_now(&self) {
         self.core.close_now().await;
     }

@@ -53,8 +53,10 @@ pub(crate) fn watch() {
 
 /// What comes of a request whose session was closed by a signal is nobody's concern: the process is about to end.
 pub(crate) fn give_way() {
-    while ASKED.load(Ordering::Acquire) {
-        std::thread::park();
+    /// Longer than closing takes.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    if ASKED.load(Ordering::Acquire) {
+        std::thread::sleep(PATIENCE);
     }
 }
 
@@ -63,9 +65,11 @@ fn close_session() {
     const PATIENCE: Duration = Duration::from_millis(500);
     let Some(session) = SESSION.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let (done, closed) = mpsc::channel();
-    std::thread::spawn(move || {
+    let closing = std::thread::Builder::new().spawn(move || {
         let _ = session.close_now();
         let _ = done.send(());
     });
-    let _ = closed.recv_timeout(PATIENCE);
+    if closing.is_ok() {
+        let _ = closed.recv_timeout(PATIENCE);
+    }
 }

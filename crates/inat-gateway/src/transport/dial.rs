@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tower_service::Service;
+use tracing::Instrument;
 
 use inat_session::Clock;
 
@@ -78,7 +79,7 @@ impl Service<Uri> for Gated {
         let Some(Needs { within, has_dialed }) = needs else { return Box::pin(connecting) };
         has_dialed.store(true, Ordering::Release);
         // In a task of its own: no step of making a connection is a step of the request, but that it is there.
-        let making = tokio::spawn(async move {
+        let making = async move {
             let made = match within {
                 None => connecting.await,
                 Some(limit) => match Clock::system().within(limit, connecting).await {
@@ -86,11 +87,11 @@ impl Service<Uri> for Gated {
                     None => Err(TookTooLong.into()),
                 },
             };
-            // What fails does not leave.
+            // What fails is not to wait for a slot before it says so.
             has_dialed.store(made.is_ok(), Ordering::Release);
             made
-        });
-        let mut making = EndedWithIt(making);
+        };
+        let mut making = EndedWithIt(tokio::spawn(making.in_current_span()));
         Box::pin(async move { (&mut making.0).await? })
     }
 }

@@ -25,7 +25,9 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use inat_session::{Chunks, Clock, Departure, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport};
+use inat_session::{
+    Chunks, Clock, Departure, Fault, Incoming, Outgoing, Phase, Sending, Timeouts, Transport, is_event_stream,
+};
 
 use crate::interim::Interim;
 use crate::metrics::Metrics;
@@ -121,7 +123,9 @@ impl Raw {
         let is_changed = unpacks && incoming.unpack();
         let body = std::mem::replace(&mut incoming.body, Box::pin(stream::empty()));
         let length = length.filter(|length| !is_changed || *length == 0);
-        incoming.body = self.gathering.admit(body, length, timeouts.read).await?;
+        let are_events = is_event_stream(&incoming.headers);
+        // Of those nothing is gathered.
+        incoming.body = if are_events { body } else { self.gathering.admit(body, length, timeouts.read).await? };
         Ok(incoming)
     }
 

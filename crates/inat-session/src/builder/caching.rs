@@ -141,7 +141,7 @@ impl SessionBuilder {
     }
 
     /// Whether the cache is only read, and nothing is added to it or removed (off by default). What a write of this session
-    /// outdates, it no longer uses; others go on using it.
+    /// outdates, it no longer uses, as far as it remembers (4,096 resources); others go on using it.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self

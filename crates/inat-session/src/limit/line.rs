@@ -119,10 +119,10 @@ impl Limiter {
                 front.sleeps_until(held.before.saturating_add(slot.wait));
                 on_wait(&Wait { until: held.due, why: reason(slot.why) });
                 self.0.waits.sleep_until(&self.0.clock, held.due).await?;
-                held.waiter = None;
             }
             let doubt = !held.is_due() || held.is_overdue(&self.0.clock);
             if self.stands(&mut held, doubt).await? {
+                held.waiter = None;
                 return Ok(held);
             }
             held.spent();
@@ -192,7 +192,10 @@ impl Limiter {
                     doubt = false;
                 }
                 Confirmed::Gone => return Ok(false),
-                Confirmed::Early { wait } => self.0.clock.sleep(wait).await,
+                Confirmed::Early { wait } => {
+                    let clock = &self.0.clock;
+                    self.0.waits.sleep_until(clock, clock.now().plus(wait)).await?;
+                }
             }
         }
         Ok(true)

@@ -22,7 +22,7 @@ struct Inner {
 /// One who waits, until what it holds is used or handed back.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Waiter(Waits);
+pub(crate) struct Waiter(Waits);
 
 impl Waits {
     pub(super) fn begin(&self) -> Waiter {

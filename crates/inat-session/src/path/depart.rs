@@ -17,12 +17,12 @@ pub(super) struct Asked(Arc<Mutex<Found>>);
 struct Found {
     /// Time spent waiting for another slot.
     waited: Duration,
-    refusal: Option<Refusal>,
+    refusal: Option<(Leave, Refusal)>,
 }
 
 impl Asked {
-    /// How long it was waited for another slot, and why there was none if there was none.
-    pub(super) fn result(&self) -> (Duration, Option<Refusal>) {
+    /// How long it was waited for another slot, and what was asked in vain, and why.
+    pub(super) fn result(&self) -> (Duration, Option<(Leave, Refusal)>) {
         let mut found = self.lock();
         (found.waited, found.refusal.take())
     }
@@ -63,7 +63,7 @@ impl Trip {
                         true
                     }
                     Err(refusal) => {
-                        found.lock().refusal = Some(refusal);
+                        found.lock().refusal = Some((leave, refusal));
                         false
                     }
                 }

@@ -52,6 +52,11 @@ impl Drop for Count {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
         let (limiter, read) = (self.limiter.clone(), self.read);
-        self.background.start(async move { settle(&limiter, permit, read).await });
+        // The limiter is not closed before this is settled.
+        let waiter = limiter.begin_wait();
+        self.background.start(async move {
+            settle(&limiter, permit, read).await;
+            drop(waiter);
+        });
     }
 }

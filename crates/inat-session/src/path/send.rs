@@ -14,7 +14,7 @@ use crate::lookup::Question;
 use crate::prepare::Prepared;
 use crate::secret::mask_url;
 use crate::stage::Stage;
-use crate::transport::{Body, Fault, Incoming, Outgoing, Phase, collect};
+use crate::transport::{Body, Fault, Incoming, Leave, Outgoing, Phase, collect, is_event_stream};
 
 impl Trip {
     /// Sends the request once.
@@ -55,11 +55,12 @@ impl Trip {
         };
         let (waited, refusal) = asked.result();
         self.waited = self.waited.saturating_add(waited);
-        if let Some(refusal) = refusal
-            // Else it left on a connection that came free meanwhile, and what was refused is one that others may use.
+        if let Some((leave, refusal)) = refusal
+            // Else a transport of somebody's own has sent it all the same.
             && matches!(&reply, Reply::Failed(fault) if fault.is_before_sending())
         {
-            self.attempts -= 1;
+            // What was to be sent again has been sent before.
+            self.attempts -= u32::from(leave == Leave::Still);
             return Err(self.refusal(prepared, refusal));
         }
         if let Reply::Failed(fault) = &reply {
@@ -94,10 +95,11 @@ impl Trip {
             // What may still be an error is read whole, so that the caller can be told what the server says.
             (_, false) => self.core().read_whole,
         };
-        // What is joined or cut later is counted in unpacked bytes.
-        let sound = !incoming.is_packed_part();
-        let content = if !bodiless && incoming.is_event_stream() {
-            // It has no end, and every part of it is meant for now.
+        // What is joined or cut later is counted in unpacked bytes, and events are for those who hear them.
+        let are_events = !bodiless && status.is_success() && is_event_stream(&incoming.headers);
+        let sound = !are_events && !incoming.is_packed_part();
+        let content = if are_events {
+            // They have no end, and each is meant for now.
             ArrivedBody::Arriving { start: Bytes::new(), rest: incoming.take_body() }
         } else {
             match collect(&mut incoming, bound).await {

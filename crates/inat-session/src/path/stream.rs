@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ use crate::transport::{Chunks, Fault, Phase};
 
 /// How many pieces may wait for a caller who reads slowly. A piece may be some hundred kilobytes.
 const AHEAD: usize = 4;
+/// How long the end of a body that nobody listens to any more may take.
+const MOMENT: Duration = Duration::from_millis(500);
 /// Bodies beyond this are not copied for the cache.
 const MAX_COPY: usize = 64 << 20;
 /// Nor is a body when copies take more than this together: callers who read slowly would fill the memory.
@@ -162,8 +164,8 @@ impl Body {
                 () = &mut late => {
                     Some(Err(Fault::Timeout { phase: Phase::Reading, after: left.unwrap_or_default() }))
                 }
-                // A caller who has all of it need not wait to be told so.
-                () = sender.closed() => return matches!(pieces.next().now_or_never(), Some(None)),
+                // A caller who has all of it need not wait to be told so. The end may still have bytes to settle.
+                () = sender.closed() => return matches!(Clock::system().within(MOMENT, pieces.next()).await, Some(None)),
             };
             let Some(piece) = piece else { return true };
             let goes_on = piece.as_ref().map(&mut copy).is_ok();

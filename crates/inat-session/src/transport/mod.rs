@@ -95,17 +95,18 @@ impl Incoming {
         self.headers.get(::http::header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
 
-    /// Whether it is a stream of events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
-    pub(crate) fn is_event_stream(&self) -> bool {
-        let kind = self.headers.get(::http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-        essence.is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"))
-    }
-
     /// The body, with nothing left in its place.
     pub(crate) fn take_body(&mut self) -> Chunks {
         std::mem::replace(&mut self.body, Box::pin(futures_util::stream::empty()))
     }
+}
+
+/// Whether fields are those of a stream of events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), which is
+/// passed on as it comes and never stored.
+pub fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(::http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"))
 }
 
 impl std::fmt::Debug for Outgoing {

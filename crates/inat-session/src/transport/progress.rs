@@ -7,7 +7,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::Instrument;
 
 use super::{Departure, Fault, Phase, Timeouts};
 use crate::Clock;
@@ -36,27 +36,31 @@ pub(super) struct Progress(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: watch::Sender<State>,
-    /// Whether a connection was wanted for it.
-    has_dialed: AtomicBool,
-    /// Whether a connection has taken it.
-    has_left: AtomicBool,
     departure: Departure,
     /// How long connecting may take.
     connect: Option<Duration>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct State {
-    is_connecting: bool,
+    /// Whether a connection was wanted for it, and did not fail.
+    has_dialed: bool,
+    /// Whether a connection has taken it.
+    has_left: bool,
     is_sent: bool,
 }
 
 impl State {
+    /// Whether it waits for a connection, or for the slot on which it may leave.
+    fn is_dialing(self) -> bool {
+        self.has_dialed && !self.has_left
+    }
+
     /// What is being done, and how long it may take. Connecting is bounded where it is done: the wait for another slot is not a
     /// part of it.
     fn limit(self, timeouts: Timeouts) -> (Phase, Option<Duration>) {
         match self {
-            Self { is_connecting: true, .. } => (Phase::Connecting, None),
+            _ if self.is_dialing() => (Phase::Connecting, None),
             Self { is_sent: false, .. } => (Phase::Sending, timeouts.send),
             Self { is_sent: true, .. } => (Phase::Reading, timeouts.read),
         }
@@ -65,13 +69,7 @@ impl State {
 
 impl Progress {
     pub(super) fn of(departure: Departure, connect: Option<Duration>) -> Self {
-        Self(Arc::new(Shared {
-            state: watch::Sender::default(),
-            has_dialed: AtomicBool::new(false),
-            has_left: AtomicBool::new(false),
-            departure,
-            connect,
-        }))
+        Self(Arc::new(Shared { state: watch::Sender::default(), departure, connect }))
     }
 
     /// The body, seen as it is taken.
@@ -89,9 +87,8 @@ impl Progress {
 
     /// Runs the request, so that the connector knows whose connection it makes. `None`: it may not leave any more.
     pub(super) async fn during<F: Future>(&self, request: F) -> Option<F::Output> {
-        let shared = &self.0;
-        let is_dialing = || shared.has_dialed.load(Ordering::Acquire) && !shared.has_left.load(Ordering::Acquire);
-        shared.departure.escort(is_dialing, CURRENT.scope(self.clone(), request)).await
+        let is_dialing = || self.0.state.borrow().is_dialing();
+        self.0.departure.escort(is_dialing, CURRENT.scope(self.clone(), request)).await
     }
 
     /// Ends when nothing has moved for longer than the limit of what is being done.
@@ -113,8 +110,18 @@ impl Progress {
         }
     }
 
+    /// Whoever watches hears of it where it changes anything.
     fn note(&self, change: impl FnOnce(&mut State)) {
-        self.0.state.send_modify(change);
+        self.0.state.send_if_modified(|state| {
+            let before = *state;
+            change(state);
+            *state != before
+        });
+    }
+
+    /// A piece of the body was taken: that counts as a movement, whatever else there is to say.
+    fn note_piece(&self, is_last: bool) {
+        self.0.state.send_modify(|state| (state.has_left, state.is_sent) = (true, is_last));
     }
 }
 
@@ -154,10 +161,9 @@ where
         let progress = CURRENT.try_with(Clone::clone).ok();
         let connecting = self.0.call(target);
         let Some(progress) = progress else { return Box::pin(connecting) };
-        progress.0.has_dialed.store(true, Ordering::Release);
+        progress.note(|state| state.has_dialed = true);
         // In a task of its own: no step of making a connection is a step of the request, but that it is there.
-        let making = tokio::spawn(async move {
-            let _connecting = Connecting::start(progress.clone());
+        let making = async move {
             let made = match progress.0.connect {
                 None => connecting.await,
                 Some(limit) => match Clock::system().within(limit, connecting).await {
@@ -165,11 +171,11 @@ where
                     None => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
                 },
             };
-            // What fails does not leave.
-            progress.0.has_dialed.store(made.is_ok(), Ordering::Release);
+            // What fails is not to wait for a slot before it says so.
+            progress.note(|state| state.has_dialed = made.is_ok());
             made
-        });
-        let mut making = EndedWithIt(making);
+        };
+        let mut making = EndedWithIt(tokio::spawn(making.in_current_span()));
         Box::pin(async move { (&mut making.0).await? })
     }
 }
@@ -180,22 +186,6 @@ struct EndedWithIt<T>(JoinHandle<T>);
 impl<T> Drop for EndedWithIt<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// A connection being made.
-struct Connecting(Progress);
-
-impl Connecting {
-    fn start(progress: Progress) -> Self {
-        progress.note(|state| state.is_connecting = true);
-        Self(progress)
-    }
-}
-
-impl Drop for Connecting {
-    fn drop(&mut self) {
-        self.0.note(|state| state.is_connecting = false);
     }
 }
 
@@ -210,19 +200,19 @@ impl http_body::Body for Watch {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.progress.0.has_left.store(true, Ordering::Release);
         if self.rest.is_empty() {
+            self.progress.note(|state| state.has_left = true);
             return Poll::Ready(None);
         }
         let length = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(length);
-        self.progress.note(|state| state.is_sent = self.rest.is_empty());
+        self.progress.note_piece(self.rest.is_empty());
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     /// hyper asks when a connection has taken the request, and not before.
     fn is_end_stream(&self) -> bool {
-        self.progress.0.has_left.store(true, Ordering::Release);
+        self.progress.note(|state| state.has_left = true);
         self.rest.is_empty()
     }
 
@@ -234,7 +224,7 @@ impl http_body::Body for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// Connects at once, or never.
     #[derive(Clone)]
@@ -282,5 +272,30 @@ mod tests {
         let (late, asked) = connect(false, true, Duration::ZERO).await;
         let late = late.unwrap().unwrap_err().downcast::<io::Error>().unwrap();
         assert_eq!((late.kind(), asked), (io::ErrorKind::TimedOut, 0));
+    }
+
+    /// The time a request waits for another slot is none that its server is silent.
+    #[tokio::test]
+    async fn who_waits_for_another_slot_is_not_waiting_for_an_answer() {
+        let departure = Departure::new(|_| {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                true
+            })
+        });
+        let progress = Progress::of(departure, None);
+        let limits = Timeouts { connect: None, send: Some(Duration::ZERO), read: Some(Duration::ZERO) };
+        let now = || progress.0.state.borrow().limit(limits);
+        let body = Watch { progress: progress.clone(), rest: Bytes::new() };
+        progress.note_taken(&body.rest);
+        assert_eq!(now(), (Phase::Reading, limits.read), "on a connection that is there");
+        let mut watched = NoticeConnecting.layer(Connector { answers: true });
+        let request = async {
+            watched.call(()).await.unwrap();
+            assert_eq!(now(), (Phase::Connecting, None), "it stands, and nothing has been written to it");
+            assert!(http_body::Body::is_end_stream(&body));
+            assert_eq!(now(), (Phase::Reading, limits.read));
+        };
+        assert!(progress.during(request).await.is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Unpacking gzip on the way in.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
@@ -63,7 +63,8 @@ fn unpacked(packed: Chunks) -> Chunks {
                         state.begun += 1;
                     }
                     state.came = bytes;
-                    state.decoder.write_all(&now)
+                    // Flushed: else what came out waits in a buffer for what comes next.
+                    state.decoder.write_all(&now).and_then(|()| state.decoder.flush())
                 }
                 // The answer to HEAD: nothing is no broken gzip.
                 None if state.begun == 0 => return None,
@@ -71,7 +72,7 @@ fn unpacked(packed: Chunks) -> Chunks {
                     return match state.decoder.try_finish() {
                         Ok(()) => Some((Ok(Bytes::from(std::mem::take(state.decoder.get_mut()))), None))
                             .filter(|(rest, _)| rest.as_ref().is_ok_and(|rest: &Bytes| !rest.is_empty())),
-                        Err(error) => Some((Err(Fault::Truncated(format!("the gzip ends too early: {error}"))), None)),
+                        Err(error) => Some((Err(state.unfinished(&error)), None)),
                     };
                 }
                 Some(Err(fault)) => return Some((Err(fault), None)),
@@ -94,6 +95,17 @@ struct State {
     decoder: MultiGzDecoder<Vec<u8>>,
     /// How many of the first two bytes have come.
     begun: usize,
+}
+
+impl State {
+    /// Why it does not end as gzip does: its last eight bytes are missing, or say that something else was packed. The decoder calls
+    /// both by one name; but only where some are missing it takes another.
+    fn unfinished(&mut self, error: &std::io::Error) -> Fault {
+        match error.kind() {
+            ErrorKind::InvalidInput if !matches!(self.decoder.write(&[0]), Ok(1)) => no_gzip(&error.to_string()),
+            _ => Fault::Truncated(format!("the gzip ends too early: {error}")),
+        }
+    }
 }
 
 /// It comes again however often it is asked for.
@@ -145,6 +157,25 @@ mod tests {
         let pieces = pieces_of(&gzip, gzip.len()).unwrap();
         assert_eq!(pieces.iter().map(Bytes::len).sum::<usize>(), 64 << 20);
         assert!(pieces.iter().all(|piece| piece.len() <= 1100 * STEP));
+    }
+
+    #[test]
+    fn what_is_not_what_was_packed_is_seen() {
+        let mut gzip = packed(b"{\"results\": [1, 2, 3]}");
+        let length = gzip.len();
+        gzip[length - 6] ^= 1;
+        assert!(matches!(unpack_in_pieces(&gzip, 5), Err(Fault::Undecodable(_))));
+    }
+
+    #[test]
+    fn what_came_is_handed_on_before_more_comes() {
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(b"data: 1\n\n").unwrap();
+        encoder.flush().unwrap();
+        let first = Bytes::from(std::mem::take(encoder.get_mut()));
+        let mut stream = unpacked(Box::pin(stream::iter([Ok(first)]).chain(stream::pending())));
+        let event = futures_util::FutureExt::now_or_never(stream.next()).flatten();
+        assert_eq!(event.unwrap().unwrap(), "data: 1\n\n");
     }
 
     #[test]

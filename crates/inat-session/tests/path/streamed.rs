@@ -343,3 +343,36 @@ async fn clones_of_a_streamed_answer_share_its_pieces() {
     assert!(matches!(one.expiry(), Expiry::NotStored));
     let _ = stream::empty::<Piece>().next().await;
 }
+
+/// Who stops a long transfer has not used up what it would have brought.
+#[tokio::test]
+async fn closing_at_once_counts_what_was_read() {
+    const VIDEO: &str = "https://static.inaturalist.org/photos/1/original.jpg";
+    for (request, bound) in
+        [(Request::get(VIDEO), 1 << 30), (Request::get(VIDEO).stream(), 0), (Request::get(VIDEO), 0)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, file) = (Clock::manual(), folder.path().join("budget.db"));
+        let (stub, feed) = fed(&clock, &[JPEG, ("content-length", "300000000")]);
+        let session = |stub: Stub| offline(stub, &clock).ratelimit_path(&file).read_whole(bound).build().unwrap();
+        let used = |inat: &Session| {
+            let report = inat.budget().unwrap().into_iter().find(|report| report.bucket == "media");
+            report.map_or(0, |report| report.bytes[0].used)
+        };
+        let (inat, other) = (session(stub.clone()), session(stub));
+        let asking = tokio::spawn({
+            let inat = inat.clone();
+            async move {
+                let mut answer = inat.send(request).await?;
+                while answer.chunk().await?.is_some() {}
+                Ok::<_, inat_session::Error>(())
+            }
+        });
+        feed.send(piece("0123456789")).unwrap();
+        until_async("it is reserved", || used(&other) == 300_000_000).await;
+        inat.close_now().await;
+        assert!(asking.await.unwrap().is_err());
+        assert!(used(&other) <= 10, "{}", used(&other));
+        assert!(feed.is_closed(), "nobody listens any more");
+    }
+}
