@@ -238,4 +238,65 @@ mod tests {
         assert!(transport.client(Settings::of("127.0.0.1", true)).is_ok());
         assert_eq!(made(), 2, "no proxy for this machine");
     }
+
+    /// Whether a request waits for a connection is read off what hyper does; should another version do it otherwise, this shows.
+    /// On one thread: a connection that stands before the request's first step is over takes no time, and is not asked about.
+    #[tokio::test]
+    async fn a_request_asks_before_it_leaves_on_a_connection_that_was_made_for_it() {
+        use std::io::{Read, Write};
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let mut bytes = [0; 4096];
+                    while stream.read(&mut bytes).is_ok_and(|length| length > 0) {
+                        if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        let transport = HttpTransport::new(Clock::system());
+        let send = async |body: &'static str, may_leave: bool| {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&asked);
+            let departure = crate::transport::Departure::new(move |_| {
+                count.fetch_add(1, Ordering::SeqCst);
+                Box::pin(std::future::ready(may_leave))
+            });
+            let request = http::Request::post(&url).body(Bytes::from_static(body.as_bytes())).unwrap();
+            let timeouts = Timeouts { connect: None, send: None, read: None };
+            let outgoing = Outgoing { request, timeouts, verify: true, departure, url: None };
+            let sent = transport.exchange(outgoing).await;
+            let answer = match sent {
+                Ok(mut incoming) => incoming.body.next().await.unwrap(),
+                Err(fault) => Err(fault),
+            };
+            (answer, asked.load(Ordering::SeqCst))
+        };
+        let (refused, asked) = send("", false).await;
+        assert!(matches!(refused, Err(Fault::Connect(_))), "{refused:?}");
+        assert_eq!(asked, 1);
+        for body in ["", "body"] {
+            let (answer, asked) = send(body, true).await;
+            assert_eq!(answer.unwrap(), "ok");
+            // The connection that was refused above may have been kept for this one.
+            assert!(asked <= 2, "{asked}");
+            // It takes a moment until a connection is kept.
+            let mut kept = send(body, false).await;
+            for _ in 0..1000 {
+                if kept.0.is_ok() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+                kept = send(body, false).await;
+            }
+            assert_eq!((kept.0.unwrap(), kept.1), (Bytes::from_static(b"ok"), 0), "one that is kept is there at once");
+        }
+    }
 }
