@@ -1,7 +1,7 @@
 //! One try: the request goes out, and what comes back is counted and collected.
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::metered::metered;
@@ -95,9 +95,11 @@ impl Trip {
             // What may still be an error is read whole, so that the caller can be told what the server says.
             (_, false) => self.core().read_whole,
         };
-        // What is joined or cut later is counted in unpacked bytes, and events are for those who hear them.
+        // What is joined or cut later is counted in unpacked bytes, and events are for those who hear them, unless their server
+        // says for how long they hold.
         let are_events = !bodiless && status.is_success() && is_event_stream(&incoming.headers);
-        let sound = !are_events && !incoming.is_packed_part();
+        let are_past = are_events && !incoming.headers.contains_key(CACHE_CONTROL);
+        let sound = !are_past && !incoming.is_packed_part();
         let content = if are_events {
             // They have no end, and each is meant for now.
             ArrivedBody::Arriving { start: Bytes::new(), rest: incoming.take_body() }

@@ -102,7 +102,7 @@ impl Incoming {
 }
 
 /// Whether fields are those of a stream of events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), which is
-/// passed on as it comes and never stored.
+/// passed on as it comes, and stored only where its server says for how long it holds.
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(::http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);

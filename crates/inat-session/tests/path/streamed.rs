@@ -376,3 +376,22 @@ async fn closing_at_once_counts_what_was_read() {
         assert!(feed.is_closed(), "nobody listens any more");
     }
 }
+
+#[tokio::test]
+async fn events_are_handed_on_as_they_come_and_are_no_news_afterwards() {
+    for (fields, is_kept) in [
+        (&[("content-type", "text/event-stream")][..], false),
+        (&[("content-type", "text/event-stream"), ("cache-control", "max-age=60")], true),
+    ] {
+        let clock = Clock::manual();
+        let (stub, feed) = fed(&clock, fields);
+        let inat = offline(stub.clone(), &clock).build().unwrap();
+        feed.send(piece("data: 1\n\n")).unwrap();
+        let mut answer = inat.get(PHOTO).await.unwrap();
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: 1\n\n");
+        drop(feed);
+        assert!(answer.chunk().await.unwrap().is_none());
+        until_async("it is stored, or not", || inat.is_idle()).await;
+        assert_eq!(inat.get(PHOTO).await.unwrap().is_from_cache(), is_kept);
+    }
+}
