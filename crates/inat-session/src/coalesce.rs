@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cache::Key;
 use crate::response::Response;
@@ -200,18 +201,11 @@ impl Flight {
 
 /// Runs a flight that nobody may join.
 pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) -> Result<Response, Error> {
-    struct AbortOnDrop(AbortHandle);
-    impl Drop for AbortOnDrop {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
     if is_here() {
         // Its owner's task does as well: nobody else waits for it, and it ends when its owner leaves.
         return work.await.result;
     }
-    let task = spawn(work)?;
-    let _abort = AbortOnDrop(task.abort_handle());
+    let task = AbortOnDropHandle::new(spawn(work)?);
     task.await.map_or_else(|_| Err(vanished()), |landing| landing.result)
 }
 

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tower_service::Service;
 use tracing::Instrument;
 
@@ -91,17 +91,8 @@ impl Service<Uri> for Gated {
             has_dialed.store(made.is_ok(), Ordering::Release);
             made
         };
-        let mut making = EndedWithIt(tokio::spawn(making.in_current_span()));
-        Box::pin(async move { (&mut making.0).await? })
-    }
-}
-
-/// A task that ends with whoever waits for it.
-struct EndedWithIt<T>(JoinHandle<T>);
-
-impl<T> Drop for EndedWithIt<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+        let making = AbortOnDropHandle::new(tokio::spawn(making.in_current_span()));
+        Box::pin(async move { making.await? })
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::desk::{Desk, Held, step};
@@ -73,7 +73,7 @@ impl Limiter {
             work.await; // A manual clock needs no runtime.
             return listen(news, on_wait).await;
         };
-        let _ends_with_caller = Task(runtime.spawn(work.in_current_span()));
+        let _ends_with_caller = AbortOnDropHandle::new(runtime.spawn(work.in_current_span()));
         listen(news, on_wait).await
     }
 
@@ -211,13 +211,4 @@ async fn listen(mut news: UnboundedReceiver<News>, on_wait: Heard<'_>) -> Result
         }
     }
     Err(LedgerError::Other("the runtime is shutting down".to_owned()).into())
-}
-
-/// A task that ends with its caller.
-struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::Instrument;
@@ -175,17 +175,8 @@ where
             progress.note(|state| state.has_dialed = made.is_ok());
             made
         };
-        let mut making = EndedWithIt(tokio::spawn(making.in_current_span()));
-        Box::pin(async move { (&mut making.0).await? })
-    }
-}
-
-/// A task that ends with whoever waits for it.
-struct EndedWithIt<T>(JoinHandle<T>);
-
-impl<T> Drop for EndedWithIt<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+        let making = AbortOnDropHandle::new(tokio::spawn(making.in_current_span()));
+        Box::pin(async move { making.await? })
     }
 }
 

@@ -76,7 +76,8 @@ pub(crate) struct Pace {
     /// No limits at all, whatever else is said; for servers of your own
     #[arg(long, env = "INAT_NO_LIMIT", value_parser = values::flag(), hide_short_help = true)]
     pub(crate) no_limit: bool,
-    /// Give up when a slot of the budget is further away than this (exit code 8); `none` waits for any
+    /// Give up when a slot of the budget is further away than this (exit code 8); `none` waits for any. Where
+    /// it is not said, `serve` waits for a minute
     #[arg(long, alias = "max-delay", value_name = "TIME", env = "INAT_MAX_WAIT", default_value = "none")]
     pub(crate) max_wait: Within,
     /// Count apart from other programs that share the budget file, under this name
