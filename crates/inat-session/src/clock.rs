@@ -177,10 +177,7 @@ impl Clock {
     pub(crate) fn pause(&self, duration: Duration) {
         match &self.0 {
             Kind::System => std::thread::sleep(duration),
-            Kind::Manual(_) => {
-                self.shift(duration);
-                std::thread::yield_now();
-            }
+            Kind::Manual(_) => self.shift(duration),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::cache::Key;
 use crate::response::Response;
 use crate::runtime::{is_here, spawn};
 use crate::stage::Stage;
+use crate::tasks::Tasks;
 use crate::{Error, Kind};
 
 /// What tells twins: a hash over everything that shapes the request and its answer, identity included.
@@ -32,9 +33,12 @@ pub(crate) struct Landing {
     pub(crate) shared: bool,
 }
 
-/// The flights under way in this process.
+/// The flights of a session.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Flights(Arc<Mutex<List>>);
+pub(crate) struct Flights {
+    list: Arc<Mutex<List>>,
+    tasks: Tasks,
+}
 
 /// Aborted flights leave their line behind. They are swept out whenever the list has doubled, so that it cannot grow for ever
 /// and a long one is not gone through each time.
@@ -43,8 +47,6 @@ struct List {
     flights: HashMap<Twin, Listed>,
     /// How long it was after it was swept last.
     swept: usize,
-    /// Whether nobody flies any more.
-    is_over: bool,
 }
 
 /// A shorter list is not worth sweeping.
@@ -112,6 +114,11 @@ enum Seat {
 }
 
 impl Flights {
+    /// Those of a session with these tasks.
+    pub(crate) fn of(tasks: Tasks) -> Self {
+        Self { tasks, ..Self::default() }
+    }
+
     /// Joins the flight of a twin, or starts one.
     pub(crate) async fn join<F>(&self, twin: Twin, start: impl Fn() -> F) -> Result<Response, Error>
     where
@@ -124,7 +131,10 @@ impl Flights {
                 }
                 Seat::Follower(flight) => match flight.landing().await {
                     Some(Landing { result, shared: true }) => return result.map(share),
-                    Some(Landing { shared: false, .. }) => return alone(start()).await,
+                    Some(Landing { shared: false, .. }) => {
+                        drop(flight);
+                        return self.alone(start()).await;
+                    }
                     // It went down with nothing to show for it; whoever comes first leads the next.
                     None => {}
                 },
@@ -132,43 +142,42 @@ impl Flights {
         }
     }
 
-    /// Ends all that are under way, with nothing to show for it. They have ended when their tasks have.
-    pub(crate) fn end(&self) -> Vec<AbortHandle> {
-        let mut list = self.lock();
-        list.is_over = true;
-        let all: Vec<_> = list.flights.values().filter_map(|listed| listed.flight.upgrade()).collect();
-        drop(list);
-        let tasks: Vec<_> = all.iter().map(|flight| flight.task.clone()).collect();
-        for task in &tasks {
-            task.abort();
-        }
-        tasks
+    /// Runs a flight that nobody may join.
+    pub(crate) async fn alone(&self, work: impl Future<Output = Landing> + Send + 'static) -> Result<Response, Error> {
+        let work = self.tasks.bound(work);
+        let landing = if is_here() {
+            // Its owner's task does as well: nobody else waits for it, and it ends when its owner leaves.
+            work.await
+        } else {
+            AbortOnDropHandle::new(spawn(work)?).await.ok().flatten()
+        };
+        landing.map_or_else(|| Err(self.lost()), |landing| landing.result)
     }
 
     fn board<F>(&self, twin: Twin, start: &impl Fn() -> F) -> Result<Seat, Error>
     where
         F: Future<Output = Landing> + Send + 'static,
     {
-        let mut list = self.lock();
-        if list.is_over {
+        if self.tasks.is_over() {
             return Err(closed());
         }
+        let mut list = self.lock();
         if let Some(flight) = list.flights.get(&twin).and_then(|listed| listed.flight.upgrade())
             && !flight.is_lost()
         {
             return Ok(Seat::Follower(flight));
         }
         let (land, landed) = watch::channel(None);
-        let (flights_of_task, work, number) = (self.clone(), start(), fastrand::u64(..));
+        let (list_of_task, work, number) = (self.list.clone(), self.tasks.bound(start()), fastrand::u64(..));
         let task = spawn(async move {
             let landing = work.await;
             // Gone from the list before it is told: who comes now finds the answer in the store.
-            if let Entry::Occupied(own) = flights_of_task.lock().flights.entry(twin)
+            if let Entry::Occupied(own) = lock(&list_of_task).flights.entry(twin)
                 && own.get().number == number
             {
                 own.remove();
             }
-            land.send_replace(Some(landing));
+            land.send_replace(landing);
         })?;
         let flight = Arc::new(Flight { landed, task: task.abort_handle() });
         list.sweep();
@@ -178,12 +187,16 @@ impl Flights {
 
     /// Why a flight ended without an answer.
     fn lost(&self) -> Error {
-        if self.lock().is_over { closed() } else { vanished() }
+        if self.tasks.is_over() { closed() } else { vanished() }
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.list)
     }
+}
+
+fn lock(list: &Mutex<List>) -> MutexGuard<'_, List> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Flight {
@@ -197,16 +210,6 @@ impl Flight {
     fn is_lost(&self) -> bool {
         self.landed.has_changed().is_err() && self.landed.borrow().is_none()
     }
-}
-
-/// Runs a flight that nobody may join.
-pub(crate) async fn alone(work: impl Future<Output = Landing> + Send + 'static) -> Result<Response, Error> {
-    if is_here() {
-        // Its owner's task does as well: nobody else waits for it, and it ends when its owner leaves.
-        return work.await.result;
-    }
-    let task = AbortOnDropHandle::new(spawn(work)?);
-    task.await.map_or_else(|_| Err(vanished()), |landing| landing.result)
 }
 
 fn share(mut response: Response) -> Response {

@@ -46,7 +46,6 @@
 //! For code that is not async there is [`blocking`], for tests without network or waiting `Script` and [`Clock`] (feature
 //! `testing`).
 
-mod background;
 pub mod blocking;
 mod builder;
 pub mod cache;
@@ -72,6 +71,7 @@ mod secret;
 mod session;
 mod stage;
 pub mod store;
+mod tasks;
 mod timestamp;
 mod transport;
 mod validate;

@@ -5,9 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::task::AbortHandle;
+use futures_util::future::join;
 
-use crate::background::Background;
 use crate::coalesce::{Flights, Renewals};
 use crate::dry_run::DryRuns;
 use crate::event::Listener;
@@ -16,8 +15,9 @@ use crate::lookup::Shelf;
 use crate::prepare::{self, Defaults, Prepared, Sendable};
 use crate::request::Request;
 use crate::retry::Backoff;
-use crate::runtime::{may_wait, spawn};
+use crate::runtime::{may_wait, spawn_apart};
 use crate::stage::Stage;
+use crate::tasks::Tasks;
 use crate::transport::{HttpTransport, RequestTimeout, Transport};
 use crate::{Clock, Error, Kind};
 
@@ -37,7 +37,7 @@ pub(crate) struct Core {
     pub(crate) dry_runs: DryRuns,
     pub(crate) clock: Clock,
     pub(crate) listener: Listener,
-    pub(crate) background: Background,
+    pub(crate) tasks: Tasks,
     pub(crate) transport: OnceLock<Arc<dyn Transport>>,
     /// Bytes of bodies that are copied for the store on their way to callers.
     pub(crate) copied: Arc<AtomicUsize>,
@@ -77,39 +77,39 @@ impl Core {
     pub(crate) async fn close(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.closed.store(true, Ordering::Release);
-        self.background.finish(&self.clock, PATIENCE).await;
-        self.end_waits(Vec::new()).await;
+        self.tasks.finish(PATIENCE).await;
+        self.end_waits().await;
         self.close_files().await;
     }
 
     /// Without waiting for what is under way: it is ended.
     pub(crate) async fn close_now(&self) {
         self.closed.store(true, Ordering::Release);
-        let tasks = [self.flights.end(), self.background.end()].concat();
-        self.end_waits(tasks).await;
+        self.tasks.end();
+        self.end_waits().await;
         self.close_files().await;
     }
 
-    /// Slots that requests wait for are handed back, and bytes that these tasks have not read. Only a session that has sent
-    /// something, or was about to, has any.
-    async fn end_waits(&self, tasks: Vec<AbortHandle>) {
+    /// Slots that requests wait for are handed back, and if everything is told to end, bytes that were not read. Only a session
+    /// that has sent something, or was about to, has any.
+    async fn end_waits(&self) {
         /// Handing back takes microseconds, unless another program holds the ledger. By the real clock, as that does.
         const PATIENCE: Duration = Duration::from_secs(1);
-        const MOMENT: Duration = Duration::from_millis(1);
-        let limiter = self.limiter.clone();
+        let (limiter, tasks) = (self.limiter.clone(), self.tasks.clone());
         if self.transport.get().is_none() {
             // Whoever is about to wait learns that it is over.
             let _ = limiter.end_waits().now_or_never();
             return;
         }
         let ending = async move {
-            while !tasks.iter().all(AbortHandle::is_finished) {
-                Clock::system().sleep(MOMENT).await;
+            if tasks.is_over() {
+                join(limiter.end_waits(), tasks.ended()).await;
+            } else {
+                limiter.end_waits().await;
             }
-            limiter.end_waits().await;
         };
         // Where there is a timer, whatever executor `close` was called from.
-        if let Ok(ending) = spawn(async move { Clock::system().within(PATIENCE, ending).await }) {
+        if let Ok(ending) = spawn_apart(async move { Clock::system().within(PATIENCE, ending).await }) {
             let _ = ending.await;
         }
     }
@@ -123,7 +123,7 @@ impl Core {
                 store.close();
                 limiter.close();
             };
-            if let Ok(closing) = spawn(async move { may_wait(close) })
+            if let Ok(closing) = spawn_apart(async move { may_wait(close) })
                 && closing.await.is_ok()
             {
                 return;

@@ -76,7 +76,7 @@ async fn ask_server(trip: &mut Trip, prepared: &Prepared, question: &mut Questio
     loop {
         let permit = trip.wait_for_slot(prepared).await?; // limit
         let mut doubt = Doubt::about(trip, prepared);
-        let reply = trip.transmit(prepared, question, &body, permit).await?; // transport
+        let reply = trip.transmit(prepared, question, &body, permit, &mut doubt).await?; // transport
         let reply = reply.validated(trip, prepared); // validate
         settle::note(trip, prepared, &reply, &mut doubt);
         let verdict = judge(&reply.outcome(trip.now()), &trip.tried(prepared), &trip.core().backoff, fastrand::f64()); // retry

@@ -57,14 +57,27 @@ where
     }
 }
 
+/// Runs a future on it, whatever the caller trusts: for what has to be done although the caller's runtime ends.
+pub(crate) fn spawn_apart<F>(future: F) -> Result<JoinHandle<F::Output>, Error>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Ok(handle()?.spawn(future))
+}
+
 /// Whether flights stay on the caller's runtime.
 pub(crate) fn is_here() -> bool {
     HERE.try_with(|()| ()).is_ok()
 }
 
-/// Runs work that may wait for a file. Called from a task of [`spawn`]; its other tasks go on elsewhere meanwhile.
+/// Runs work that may wait for a file. Other tasks of the runtime go on elsewhere meanwhile, where it has more than one thread: a
+/// future may have been moved since it was begun.
 pub(crate) fn may_wait<T>(work: impl FnOnce() -> T) -> T {
-    tokio::task::block_in_place(work)
+    match Handle::try_current() {
+        Ok(own) if own.runtime_flavor() == RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 /// Runs a future on this thread, for code that is not async.

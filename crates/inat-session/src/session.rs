@@ -158,7 +158,7 @@ impl Session {
     /// Whether nothing goes on in the background: for tests that have to wait for it.
     #[cfg(any(test, feature = "testing"))]
     pub fn is_idle(&self) -> bool {
-        self.core.background.is_idle()
+        self.core.tasks.is_idle()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use url::Position;
 
 use super::{Place, SessionBuilder};
-use crate::background::Background;
 use crate::cache::Rules;
 use crate::coalesce::{Flights, Renewals};
 use crate::limit::{Ledger, Limiter, MemoryLedger, SqliteLedger};
@@ -17,6 +16,7 @@ use crate::paths::Paths;
 use crate::retry::Backoff;
 use crate::stage::Stage;
 use crate::store::{MemoryStore, SqliteStore, Store, TieredStore};
+use crate::tasks::Tasks;
 use crate::transport::RequestTimeout;
 use crate::{Error, Kind};
 
@@ -34,14 +34,14 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
     let store = open_store(&builder, file.as_deref());
     let ledger = open_ledger(&builder)?;
     let rules = rules(&builder);
-    let transport = OnceLock::new();
+    let (tasks, transport) = (Tasks::default(), OnceLock::new());
     if let Some(own) = builder.transport {
         let _ = transport.set(own);
     }
     Ok(Core {
         defaults,
         shelf: Shelf::new(store, rules, builder.read_only, builder.filter, builder.key_of, file),
-        flights: Flights::default(),
+        flights: Flights::of(tasks.clone()),
         renewals: Renewals::default(),
         limiter: Limiter::new(builder.limits, ledger, clock.clone()),
         max_retries: builder.max_retries,
@@ -53,7 +53,7 @@ pub(super) fn assemble(builder: SessionBuilder) -> Result<Core, Error> {
         dry_runs: builder.dry_runs,
         clock,
         listener: builder.listener,
-        background: Background::default(),
+        tasks,
         transport,
         copied: Arc::default(),
         closed: AtomicBool::new(false),

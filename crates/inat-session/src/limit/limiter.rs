@@ -19,7 +19,7 @@ use super::rate::Window;
 use super::refresh;
 use super::report::{self, BucketReport};
 use super::turn::Turn;
-use super::waits::{Waiter, Waits};
+use super::waits::Waits;
 use crate::{Clock, Timestamp};
 
 /// Hands out permits to send. Cheap to clone; clones share everything.
@@ -177,11 +177,6 @@ impl Limiter {
     /// back. Done when the last one is.
     pub async fn end_waits(&self) {
         self.0.waits.end().await;
-    }
-
-    /// What [`Limiter::end_waits`] waits for, besides those who wait for a slot.
-    pub(crate) fn begin_wait(&self) -> Waiter {
-        self.0.waits.begin()
     }
 
     /// Closes the ledger's files. Requests for permits fail from now on. Slots that are waited for stay used, unless

@@ -22,7 +22,7 @@ struct Inner {
 /// One who waits, until what it holds is used or handed back.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Waiter(Waits);
+pub(super) struct Waiter(Waits);
 
 impl Waits {
     pub(super) fn begin(&self) -> Waiter {
@@ -40,9 +40,9 @@ impl Waits {
         let mut over = self.0.over.subscribe();
         let over = std::pin::pin!(over.wait_for(|over| *over));
         let slept = std::pin::pin!(clock.sleep_until(at));
-        match select(slept, over).await {
-            Either::Left(((), _)) => Ok(()),
-            Either::Right(_) => Err(LedgerError::Closed),
+        match select(over, slept).await {
+            Either::Left(_) => Err(LedgerError::Closed),
+            Either::Right(_) => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::trip::Trip;
 use crate::lookup::is_safe;
@@ -12,13 +13,23 @@ use crate::prepare::{Payload, Prepared};
 use crate::runtime::may_wait;
 
 /// From the moment a write is sent until it is known what became of it. Dropped before that, because its caller has left, it
-/// invalidates what the write may have outdated.
-pub(super) struct Doubt(Option<(Arc<Core>, Prepared)>);
+/// invalidates what the write may have outdated. Who closes the session waits for it.
+pub(super) struct Doubt(Option<Write>);
+
+struct Write {
+    core: Arc<Core>,
+    prepared: Prepared,
+    _promise: TaskTrackerToken,
+}
 
 impl Doubt {
     /// About a request that is going to be sent; there is none about one that only reads.
     pub(super) fn about(trip: &Trip, prepared: &Prepared) -> Self {
-        let write = || (trip.core().clone(), Prepared { payload: Payload::Empty, ..prepared.clone() });
+        let write = || Write {
+            core: trip.core().clone(),
+            prepared: Prepared { payload: Payload::Empty, ..prepared.clone() },
+            _promise: trip.core().tasks.promise(),
+        };
         Self((!is_safe(&prepared.method)).then(write))
     }
 
@@ -30,10 +41,10 @@ impl Doubt {
 
 impl Drop for Doubt {
     fn drop(&mut self) {
-        let Some((core, prepared)) = self.0.take() else { return };
-        let background = core.background.clone();
-        background.start(async move {
-            may_wait(|| core.shelf.invalidate(&prepared, StatusCode::OK, &HeaderMap::new()));
+        let Some(write) = self.0.take() else { return };
+        let tasks = write.core.tasks.clone();
+        tasks.owe(async move {
+            may_wait(|| write.core.shelf.invalidate(&write.prepared, StatusCode::OK, &HeaderMap::new()));
         });
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderName, Method, StatusCode};
 
 use super::trip::Trip;
 use crate::cache::Key;
-use crate::coalesce::{Landing, Twin, alone};
+use crate::coalesce::{Landing, Twin};
 use crate::lookup::{Found, Question};
 use crate::parts::Core;
 use crate::prepare::Prepared;
@@ -29,7 +29,7 @@ const GLANCE: Duration = Duration::from_millis(25);
 pub(super) async fn board(trip: &Trip, prepared: Arc<Prepared>, question: Question) -> Result<Response, Error> {
     let core = trip.core();
     match question.key.filter(|key| may_share(core, &prepared, key)) {
-        None => alone(solo(trip.clone(), prepared, question)).await,
+        None => core.flights.alone(solo(trip.clone(), prepared, question)).await,
         Some(key) => {
             let twin = twin(&key, &prepared, core.shelf.writes.last(&prepared.url));
             core.flights.join(twin, || together(trip.clone(), prepared.clone(), key)).await
@@ -64,7 +64,7 @@ pub(super) fn refresh_in_background(core: &Arc<Core>, prepared: Arc<Prepared>) {
     let key = core.shelf.key(&prepared);
     let Some(renewal) = core.renewals.begin(key) else { return };
     let core_of_task = core.clone();
-    core.background.start(async move {
+    core.tasks.start(async move {
         let _renewal = renewal;
         if let Err(error) = renew(&core_of_task, &prepared, key).await {
             tracing::debug!("a refresh in the background failed: {error}");

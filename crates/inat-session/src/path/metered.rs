@@ -3,18 +3,21 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::background::Background;
 use crate::limit::{BytePermit, Limiter};
 use crate::parts::Core;
+use crate::tasks::Tasks;
 use crate::transport::{Chunks, Fault};
 
 /// What was read of a body so far.
 struct Count {
     limiter: Limiter,
-    background: Background,
+    tasks: Tasks,
     read: u64,
     permit: Option<BytePermit>,
+    /// The session is not closed before this is settled.
+    _promise: TaskTrackerToken,
 }
 
 /// A body that is counted while it is read. Who has heard that it ended, or broke off, finds it settled.
@@ -22,8 +25,8 @@ pub(super) fn metered(chunks: Chunks, core: &Core, permit: BytePermit) -> Chunks
     if !permit.is_counted() {
         return chunks;
     }
-    let (limiter, background) = (core.limiter.clone(), core.background.clone());
-    let count = Count { limiter, background, read: 0, permit: Some(permit) };
+    let (limiter, tasks) = (core.limiter.clone(), core.tasks.clone());
+    let count = Count { _promise: tasks.promise(), limiter, tasks, read: 0, permit: Some(permit) };
     Box::pin(stream::unfold(Some((chunks, count)), |state| async move {
         let (mut chunks, mut count) = state?;
         match chunks.next().await {
@@ -52,11 +55,6 @@ impl Drop for Count {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
         let (limiter, read) = (self.limiter.clone(), self.read);
-        // The limiter is not closed before this is settled.
-        let waiter = limiter.begin_wait();
-        self.background.start(async move {
-            settle(&limiter, permit, read).await;
-            drop(waiter);
-        });
+        self.tasks.owe(async move { settle(&limiter, permit, read).await });
     }
 }

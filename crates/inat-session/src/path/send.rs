@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use super::doubt::Doubt;
 use super::metered::metered;
 use super::reply::{Arrived, ArrivedBody, Reply};
 use super::trip::Trip;
@@ -24,6 +25,7 @@ impl Trip {
         question: &Question,
         body: &Loaded,
         permit: Permit,
+        doubt: &mut Doubt,
     ) -> Result<Reply, Error> {
         let limits = self.core().timeout.of(&prepared.method, prepared.options.timeout);
         let headers = merged(&prepared.headers, &question.conditions, body.content_type.as_ref());
@@ -60,7 +62,10 @@ impl Trip {
             && matches!(&reply, Reply::Failed(fault) if fault.is_before_sending())
         {
             // What was to be sent again has been sent before.
-            self.attempts -= u32::from(leave == Leave::Still);
+            if leave == Leave::Still {
+                self.attempts -= 1;
+                doubt.ends();
+            }
             return Err(self.refusal(prepared, refusal));
         }
         if let Reply::Failed(fault) = &reply {

@@ -167,7 +167,9 @@ pub(super) fn rescued(trip: &Trip, prepared: &Prepared, question: &Question) -> 
 pub(super) fn handed_on(trip: &Trip, prepared: &Prepared, arrived: Box<Arrived>, origin: Origin) -> Response {
     let content = match arrived.content {
         ArrivedBody::Whole(bytes) => Content::Whole(bytes),
-        ArrivedBody::Arriving { start, rest } => stream::plain(Body::new(trip, prepared, start, rest)),
+        ArrivedBody::Arriving { start, rest } => {
+            stream::plain(&trip.core().tasks, Body::new(trip, prepared, start, rest))
+        }
     };
     Response {
         status: arrived.status,

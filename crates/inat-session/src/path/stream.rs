@@ -1,7 +1,6 @@
 //! Bodies that go to the caller as they arrive. A task of ours reads them, so that time limits hold whatever executor the
 //! caller runs on; where the answer may be stored it keeps a copy, which becomes an entry only when the body is complete.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::parts::Core;
 use crate::prepare::{Prepared, speaks_inaturalist};
 use crate::response::{Arriving, Content, Origin, Response};
 use crate::runtime::{may_wait, spawn};
+use crate::tasks::Tasks;
 use crate::transport::{Chunks, Fault, Phase};
 
 /// How many pieces may wait for a caller who reads slowly. A piece may be some hundred kilobytes.
@@ -47,13 +47,14 @@ enum Word {
 }
 
 /// A body that is not kept.
-pub(super) fn plain(body: Body) -> Content {
+pub(super) fn plain(tasks: &Tasks, body: Body) -> Content {
     let (sender, content) = channel();
-    let _ = spawn(async move {
+    // Where no thread can be had for it, the body ends in a fault.
+    let _ = spawn(tasks.bound(async move {
         if body.deliver(&sender, |_| {}).await {
             let _ = sender.send(Word::End).await;
         }
-    });
+    }));
     content
 }
 
@@ -80,7 +81,7 @@ pub(super) fn stored(
     let (sender, content) = channel();
     response.content = content;
     let (core, asked) = (trip.core().clone(), prepared.headers.clone());
-    trip.core().background.start(async move {
+    trip.core().tasks.start(async move {
         let mut copy = Some(Kept::new(core.copied.clone()));
         let whole = body.deliver(&sender, |bytes| {
             if copy.as_mut().is_some_and(|copy| !copy.take(bytes)) {
@@ -148,30 +149,51 @@ impl Body {
     }
 
     /// Passes pieces on until the end, the deadline, or until nobody wants them; whether that was all of the body.
-    async fn deliver(self, sender: &mpsc::Sender<Word>, mut copy: impl FnMut(&Bytes)) -> bool {
+    async fn deliver(self, sender: &mpsc::Sender<Word>, copy: impl FnMut(&Bytes)) -> bool {
         let Self { start, rest, clock, left } = self;
-        let first = stream::iter((!start.is_empty()).then_some(Ok(start)));
-        let mut pieces = pin!(first.chain(rest));
-        let mut late = pin!(async {
+        let late = async {
             match left {
                 Some(left) => clock.elapse(left).await,
                 None => std::future::pending().await,
             }
-        });
-        loop {
-            let piece = tokio::select! {
-                piece = pieces.next() => piece,
-                () = &mut late => {
-                    Some(Err(Fault::Timeout { phase: Phase::Reading, after: left.unwrap_or_default() }))
-                }
-                // A caller who has all of it need not wait to be told so. The end may still have bytes to settle.
-                () = sender.closed() => return matches!(Clock::system().within(MOMENT, pieces.next()).await, Some(None)),
-            };
-            let Some(piece) = piece else { return true };
-            let goes_on = piece.as_ref().map(&mut copy).is_ok();
-            if sender.send(Word::Piece(piece)).await.is_err() || !goes_on {
-                return false;
+        };
+        let whole = tokio::select! {
+            biased;
+            whole = pass_on(start, rest, sender, copy) => whole,
+            () = late => Err(Fault::Timeout { phase: Phase::Reading, after: left.unwrap_or_default() }),
+        };
+        // What was to come is let go before the caller is told, who may read no further for long.
+        match whole {
+            Ok(whole) => whole,
+            Err(fault) => {
+                let _ = sender.send(Word::Piece(Err(fault))).await;
+                false
             }
+        }
+    }
+}
+
+/// Passes pieces on until the end, or until nobody wants them; whether that was all.
+async fn pass_on(
+    start: Bytes,
+    rest: Chunks,
+    sender: &mpsc::Sender<Word>,
+    mut copy: impl FnMut(&Bytes),
+) -> Result<bool, Fault> {
+    let first = stream::iter((!start.is_empty()).then_some(Ok(start)));
+    let mut pieces = first.chain(rest);
+    loop {
+        let piece = tokio::select! {
+            piece = pieces.next() => piece,
+            // A caller who has all of it need not wait to be told so. The end may still have bytes to settle.
+            () = sender.closed() => {
+                return Ok(matches!(Clock::system().within(MOMENT, pieces.next()).await, Some(None)));
+            }
+        };
+        let Some(piece) = piece.transpose()? else { return Ok(true) };
+        copy(&piece);
+        if sender.send(Word::Piece(Ok(piece))).await.is_err() {
+            return Ok(false);
         }
     }
 }

@@ -73,6 +73,44 @@ async fn a_request_in_flight_when_the_session_is_closed_still_ends() {
     assert!(matches!(error.kind(), Kind::Closed), "{error:?}");
 }
 
+/// Whoever ends its program after a write has the word of the server that it was done.
+#[tokio::test]
+async fn closing_waits_for_a_write_under_way() {
+    let (clock, gate) = (Clock::manual(), Gate::shut());
+    let stub = Stub::gated(&clock, &gate, |_, _| ok(&[]));
+    let inat = offline(stub.clone(), &clock).build().unwrap();
+    let writing = tokio::spawn({
+        let inat = inat.clone();
+        async move { inat.send(Request::post(TAXA)).await }
+    });
+    until_async("it is sent", || stub.count() == 1).await;
+    let mut closing = Box::pin(inat.close());
+    for _ in 0..10 {
+        assert!(futures_util::poll!(&mut closing).is_pending());
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    closing.await;
+    writing.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn closing_at_once_ends_whatever_is_under_way() {
+    for request in [Request::get(TAXA), Request::get(TAXA).stream(), Request::post(TAXA)] {
+        let (clock, gate) = (Clock::manual(), Gate::shut());
+        let stub = Stub::gated(&clock, &gate, |_, _| ok(&[]));
+        let inat = offline(stub.clone(), &clock).build().unwrap();
+        let flying = tokio::spawn({
+            let inat = inat.clone();
+            async move { inat.send(request).await }
+        });
+        until_async("it is sent", || stub.count() == 1).await;
+        inat.close_now().await;
+        let error = flying.await.unwrap().unwrap_err();
+        assert!(matches!(error.kind(), Kind::Closed), "{error:?}");
+    }
+}
+
 #[test]
 fn a_session_is_dropped_without_waiting() {
     let start = Instant::now();
@@ -116,7 +154,7 @@ async fn who_waits_when_the_session_is_closed_hands_the_slot_back() {
         } else {
             inat.close().await;
         }
-        assert_eq!(reserved(&other), 0);
+        until_async("it is handed back", || reserved(&other) == 0).await;
         for waiting in waiting {
             let error = waiting.await.unwrap().unwrap_err();
             assert!(matches!(error.kind(), Kind::Closed), "{error:?}");
