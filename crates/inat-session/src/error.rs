@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::limit::LedgerError;
 use crate::stage::Stage;
+use crate::store::StoreError;
 use crate::transport::Fault;
 use crate::{Response, Timestamp};
 
@@ -74,7 +76,7 @@ pub enum Kind {
     },
     /// The budget cannot be kept (its file is locked or unusable), so nothing is sent.
     #[error("the budget cannot be kept: {0}")]
-    Budget(String),
+    Budget(LedgerError),
     /// The server asks to wait for longer than the cap.
     #[error("the server asks to come back at {until}")]
     RetryAfter {
@@ -98,10 +100,28 @@ pub enum Kind {
     Closed,
     /// The cache could not do what it was asked for by name (listing, clearing).
     #[error("{0}")]
-    Cache(String),
+    Cache(StoreError),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<LedgerError> for Kind {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Closed => Self::Closed,
+            error => Self::Budget(error),
+        }
+    }
+}
+
+impl From<StoreError> for Kind {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Closed => Self::Closed,
+            error => Self::Cache(error),
+        }
+    }
 }
 
 /// What the server says about it, in brackets, from the body of an error answer.
@@ -266,6 +286,7 @@ fn hint(kind: &Kind) -> Option<String> {
         Kind::BadBody(_) => "the server or something before it is in trouble; ask again later",
         Kind::Limited { .. } => "wait until then, or allow a longer wait (`max_delay`)",
         Kind::Budget(_) => "check the file and folder of the budget, or name another (`ratelimit_path`)",
+        Kind::Cache(_) => "check the cache file and its folder, or name another (`cache_file`)",
         Kind::RetryAfter { .. } => "ask again then",
         Kind::Deadline(_) => "allow more time (`deadline`)",
         Kind::InsideAsync => "use `inat_session::Session` here, or call this from `tokio::task::spawn_blocking`",

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(doc)]
+use crate::Kind;
 use crate::builder::SessionBuilder;
 use crate::dry_run::Plan;
 use crate::parts::Core;
@@ -16,7 +18,7 @@ use crate::prepare::Sendable;
 use crate::request::Request;
 use crate::response::Response;
 use crate::stage::Stage;
-use crate::{Error, Kind, Prepared};
+use crate::{Error, Prepared};
 
 /// A polite, durable HTTP session: paced, cached, retried. Cloning it is cheap, and clones share everything; it may be used
 /// from any number of threads and tasks, on any executor.
@@ -121,10 +123,7 @@ impl Session {
     /// URL to it.
     #[doc(alias = "get_refresh_params")]
     pub fn refresh_params(&self, endpoint: &str) -> Result<Option<u32>, Error> {
-        self.core
-            .limiter
-            .refresh_version(endpoint)
-            .map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
+        self.core.limiter.refresh_version(endpoint).map_err(|error| Error::new(Stage::Limit, error.into()))
     }
 
     /// The same request, made certain to get past every cache on the way.
@@ -152,7 +151,7 @@ impl Session {
 
     /// How much of the budget is used and left, for each bucket and window.
     pub fn budget(&self) -> Result<Vec<crate::limit::BucketReport>, Error> {
-        self.core.limiter.budget().map_err(|error| Error::new(Stage::Limit, Kind::Budget(error.to_string())))
+        self.core.limiter.budget().map_err(|error| Error::new(Stage::Limit, error.into()))
     }
 
     /// Whether nothing goes on in the background: for tests that have to wait for it.

@@ -1,88 +1,61 @@
 //! Real processes on one file, racing, killed and stopped.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use std::io::{BufRead, BufReader};
+mod children;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use children::{Actor, part, tell};
 use inat_session::limit::{Ask, Ledger, LedgerError, Limiter, Limits, Patience, Reserved, SqliteLedger};
 use inat_session::{Clock, Timestamp};
 use url::Url;
 
 const FILE: &str = "LIMIT_TEST_FILE";
-const TASKS: &str = "LIMIT_TEST_TASKS";
 
 fn limits() -> Limits {
     Limits { per_second: 40.0, burst: 1, per_minute: 200.0, ..Limits::unlimited() }
 }
 
-/// A process that runs `test` of this binary as a child, and what it says.
-struct Racer {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
+/// A process that takes slots, and says when it did.
+struct Racer(Actor);
 
 impl Racer {
     fn start(test: &str, file: &Path, tasks: u32) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture", "--test-threads", "1"])
-            .env(FILE, file)
-            .env(TASKS, tasks.to_string())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines }
+        Self(Actor::start(test, &tasks.to_string(), &[(FILE, file.to_str().unwrap())]))
     }
 
-    /// The next grant it reports; `None` when it ended.
+    /// The next grant it reports; `None` when it has ended.
     fn grant(&mut self) -> Option<i64> {
-        loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
-                return None;
-            }
-            if let Some((_, stamp)) = line.split_once("grant ") {
-                return stamp.trim().parse().ok();
-            }
-        }
+        self.0.word().map(|stamp| stamp.parse().unwrap())
     }
 
     fn rest(mut self) -> Vec<i64> {
-        let mut all = Vec::new();
-        while let Some(stamp) = self.grant() {
-            all.push(stamp);
-        }
-        assert!(self.child.wait().unwrap().success());
+        let all = std::iter::from_fn(|| self.grant()).collect();
+        self.0.ends_well();
         all
     }
 
     /// Kills it, and returns what it had said until then.
     fn kill(mut self) -> Vec<i64> {
-        self.child.kill().unwrap();
-        let mut all = Vec::new();
-        while let Some(stamp) = self.grant() {
-            all.push(stamp);
-        }
-        self.child.wait().unwrap();
-        all
+        self.0.kill();
+        std::iter::from_fn(|| self.grant()).collect()
     }
 }
 
 /// In a child: sends as many requests as told from concurrent tasks, and reports each. In the parent: `false`.
 fn race_if_child() -> bool {
-    let Ok(file) = std::env::var(FILE) else { return false };
-    let tasks: u32 = std::env::var(TASKS).unwrap().parse().unwrap();
+    let (Some(tasks), Ok(file)) = (part(), std::env::var(FILE)) else { return false };
+    let tasks: u32 = tasks.parse().unwrap();
     let limiter = Limiter::new(limits(), Arc::new(SqliteLedger::at(file, Clock::system())), Clock::system());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let send = async |limiter: Limiter| {
             let url = Url::parse("https://api.inaturalist.org/v1/taxa").unwrap();
             let permit = limiter.acquire(&url, Patience::default(), &|_| {}).await.unwrap();
-            println!("\ngrant {}", permit.at.as_micros());
+            tell(&permit.at.as_micros().to_string());
         };
         let all: Vec<_> = (0..tasks).map(|_| tokio::spawn(send(limiter.clone()))).collect();
         for task in all {
@@ -148,7 +121,7 @@ fn a_stopped_process_that_holds_the_lock_stops_nobody_for_ever() {
     if let Ok(file) = std::env::var(FILE) {
         let lock = std::fs::File::create(format!("{file}.lock")).unwrap();
         lock.lock().unwrap();
-        println!("\ngrant 0");
+        tell("0");
         loop {
             std::thread::park();
         }
@@ -156,7 +129,7 @@ fn a_stopped_process_that_holds_the_lock_stops_nobody_for_ever() {
     let (_folder, file) = folder();
     let mut holder = Racer::start("a_stopped_process_that_holds_the_lock_stops_nobody_for_ever", &file, 0);
     assert_eq!(holder.grant(), Some(0));
-    let stop = Command::new("kill").args(["-STOP", &holder.child.id().to_string()]).status().unwrap();
+    let stop = Command::new("kill").args(["-STOP", &holder.0.id().to_string()]).status().unwrap();
     assert!(stop.success());
     let bound = Duration::from_millis(200);
     let ledger = SqliteLedger::at(&file, Clock::system()).lock_bound(bound);

@@ -168,8 +168,8 @@ fn invalidating_a_resource_reaches_all_its_queries_and_nothing_else() {
         for (wanted, removed, expected) in [
             (vec![resource("observations")], 2, vec![2, 3, 4]),
             (vec![resource("observations/7")], 1, vec![0, 1, 3, 4]),
-            (vec![resource("observations/*")], 2, vec![0, 1, 4]),
-            (vec![resource("observations"), resource("observations/7*")], 4, vec![4]),
+            (vec![resource("observations/*")], 0, vec![0, 1, 2, 3, 4]),
+            (vec![resource("observations"), resource("observations/77")], 3, vec![2, 4]),
             (vec![resource("taxa"), resource("obs")], 0, vec![0, 1, 2, 3, 4]),
             (vec![], 0, vec![0, 1, 2, 3, 4]),
         ] {

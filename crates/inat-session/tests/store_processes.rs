@@ -1,22 +1,21 @@
 //! Several processes on one file, one of them killed in the middle: the promises that a single process cannot test.
 //!
 //! A child is this program again, told by an environment variable to play a part in the test of the same name.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests; children speak on standard output")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
+mod children;
 mod store_support;
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use children::{Actor, hear, part, tell};
 use inat_session::Clock;
 use inat_session::cache::Entry;
 use inat_session::store::{Config, SqliteStore, Store, StoreError, TieredStore};
 use store_support::{NOW, entry, hit, key, noise, numbered};
 
-const PART: &str = "STORE_TEST_PART";
 const FILE: &str = "STORE_TEST_FILE";
 const BOUND: u64 = 4 << 20;
 /// Twice as much as the bound holds.
@@ -27,61 +26,18 @@ fn open(path: &Path) -> TieredStore<SqliteStore> {
 }
 
 /// The part this process plays, and the file: `None` in the process that runs the test.
-fn part() -> Option<(String, PathBuf)> {
-    Some((std::env::var(PART).ok()?, std::env::var_os(FILE)?.into()))
+fn played() -> Option<(String, PathBuf)> {
+    Some((part()?, std::env::var_os(FILE)?.into()))
 }
 
-struct Actor {
-    child: Child,
-    tells: BufReader<ChildStdout>,
-    hears: ChildStdin,
+fn start(test: &str, part: &str, path: &Path) -> Actor {
+    Actor::start(test, part, &[(FILE, path.to_str().unwrap())])
 }
 
-impl Actor {
-    fn start(test: &str, part: &str, path: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .env(PART, part)
-            .env(FILE, path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (tells, hears) = (BufReader::new(child.stdout.take().unwrap()), child.stdin.take().unwrap());
-        Self { child, tells, hears }
-    }
-
-    /// Waits for a line that begins with `word`, and gives what follows.
-    fn wait_for(&mut self, word: &str) -> String {
-        let mut line = String::new();
-        while self.tells.read_line(&mut line).unwrap() > 0 {
-            // The test harness writes the name of the test before what the child says first.
-            if let Some(at) = line.find(&format!("@{word}")) {
-                return line[at + word.len() + 1..].trim().to_owned();
-            }
-            line.clear();
-        }
-        panic!("the child ended before it said {word}");
-    }
-
-    fn say(&mut self, word: &str) {
-        writeln!(self.hears, "{word}").unwrap();
-    }
-
-    fn ask(&mut self, word: &str) -> String {
-        self.say(word);
-        self.wait_for("answer")
-    }
-
-    fn ends_well(mut self) {
-        drop(self.hears);
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-fn heard() -> Option<String> {
-    let mut line = String::new();
-    (std::io::stdin().read_line(&mut line).unwrap() > 0).then(|| line.trim().to_owned())
+/// What the child answers.
+fn ask(actor: &mut Actor, word: &str) -> String {
+    actor.say(word);
+    actor.wait_for("answer")
 }
 
 /// A body that says whose it is and cannot be mistaken for another: its head names it, and the rest follows from the head.
@@ -115,7 +71,7 @@ fn checked(store: &dyn Store, number: u64) -> Option<u64> {
 fn hammer(path: &Path, seed: u64) {
     let store = open(path);
     let mut random = fastrand::Rng::with_seed(seed);
-    println!("@started");
+    tell("started");
     for round in 0..2000 {
         let number = random.u64(..KEYS);
         let done = match random.u8(..10) {
@@ -129,28 +85,27 @@ fn hammer(path: &Path, seed: u64) {
         };
         assert!(matches!(done, Ok(()) | Err(StoreError::Locked(_) | StoreError::Outdated)), "{done:?}");
         if round % 20 == 0 {
-            println!("@alive {round}");
+            tell(&format!("alive {round}"));
         }
     }
     store.close();
-    println!("@done");
+    tell("done");
 }
 
 #[test]
 fn a_process_killed_while_storing_harms_no_other() {
-    if let Some((part, path)) = part() {
+    if let Some((part, path)) = played() {
         return hammer(&path, part.parse().unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache.db");
-    let start = |seed: u64| Actor::start("a_process_killed_while_storing_harms_no_other", &seed.to_string(), &path);
+    let start = |seed: u64| start("a_process_killed_while_storing_harms_no_other", &seed.to_string(), &path);
     // All at once, so that they also race to make the file.
     let steady: Vec<Actor> = (0..3).map(start).collect();
     for seed in 100..108 {
         let mut victim = start(seed);
         victim.wait_for("alive 40");
-        victim.child.kill().unwrap();
-        victim.child.wait().unwrap();
+        victim.kill();
     }
     for mut actor in steady {
         actor.wait_for("done");
@@ -174,16 +129,19 @@ fn a_process_killed_while_storing_harms_no_other() {
 /// Reads what it is asked for, and says what it found.
 fn reader(path: &Path) {
     let store = open(path);
-    println!("@started");
-    while let Some(number) = heard() {
+    tell("started");
+    while let Some(number) = hear() {
         let found = hit(&store, &key(number.parse().unwrap()), NOW);
-        println!("@answer {}", found.map_or("nothing".to_owned(), |body| String::from_utf8(body.to_vec()).unwrap()));
+        tell(&format!(
+            "answer {}",
+            found.map_or("nothing".to_owned(), |body| String::from_utf8(body.to_vec()).unwrap())
+        ));
     }
 }
 
 #[test]
 fn what_another_process_replaced_or_removed_is_never_served() {
-    if let Some((_, path)) = part() {
+    if let Some((_, path)) = played() {
         return reader(&path);
     }
     let folder = tempfile::tempdir().unwrap();
@@ -192,13 +150,13 @@ fn what_another_process_replaced_or_removed_is_never_served() {
     let put = |text: &str| store.put(&key(1), &asked_for_now(1), &text.to_owned().into(), NOW).unwrap();
     put("first");
     store.put(&key(2), &numbered(2), &"second".into(), NOW).unwrap();
-    let mut reader = Actor::start("what_another_process_replaced_or_removed_is_never_served", "reader", &path);
+    let mut reader = start("what_another_process_replaced_or_removed_is_never_served", "reader", &path);
     reader.wait_for("started");
     for round in 0..20 {
-        assert_eq!(reader.ask("2"), "second", "it stays warm");
+        assert_eq!(ask(&mut reader, "2"), "second", "it stays warm");
         put(&format!("round {round}"));
-        assert_eq!(reader.ask("1"), format!("round {round}"));
-        assert_eq!(reader.ask("1"), format!("round {round}"));
+        assert_eq!(ask(&mut reader, "1"), format!("round {round}"));
+        assert_eq!(ask(&mut reader, "1"), format!("round {round}"));
         match round % 4 {
             0 => drop(store.invalidate(&["https://api.inaturalist.org/v1/taxa/1".to_owned()]).unwrap()),
             1 => drop(store.clear(Some("*/taxa/1")).unwrap()),
@@ -208,7 +166,7 @@ fn what_another_process_replaced_or_removed_is_never_served() {
                 store.put(&key(2), &asked_for_now(2), &"second".into(), NOW).unwrap();
             }
         }
-        assert_eq!(reader.ask("1"), "nothing");
+        assert_eq!(ask(&mut reader, "1"), "nothing");
     }
     reader.ends_well();
 }
@@ -216,48 +174,46 @@ fn what_another_process_replaced_or_removed_is_never_served() {
 /// Takes the lease of key 1 when asked.
 fn lessee(path: &Path) {
     let store = open(path);
-    println!("@started");
-    while heard().is_some() {
-        println!("@answer {}", store.lease(&key(1), 2, NOW, NOW.plus(Duration::from_secs(30))).unwrap());
+    tell("started");
+    while hear().is_some() {
+        tell(&format!("answer {}", store.lease(&key(1), 2, NOW, NOW.plus(Duration::from_secs(30))).unwrap()));
     }
 }
 
 #[test]
 fn a_lease_binds_other_processes_and_ends_with_its_time() {
-    if let Some((_, path)) = part() {
+    if let Some((_, path)) = played() {
         return lessee(&path);
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache.db");
     let store = open(&path);
-    let mut other = Actor::start("a_lease_binds_other_processes_and_ends_with_its_time", "lessee", &path);
+    let mut other = start("a_lease_binds_other_processes_and_ends_with_its_time", "lessee", &path);
     other.wait_for("started");
     assert!(store.lease(&key(1), 1, NOW, NOW.plus(Duration::from_secs(30))).unwrap());
-    assert_eq!(other.ask("take"), "false");
+    assert_eq!(ask(&mut other, "take"), "false");
     store.release(&key(1), 1).unwrap();
-    assert_eq!(other.ask("take"), "true");
+    assert_eq!(ask(&mut other, "take"), "true");
     assert!(!store.lease(&key(1), 1, NOW, NOW.plus(Duration::from_secs(30))).unwrap());
-    other.child.kill().unwrap();
-    other.child.wait().unwrap();
+    other.kill();
     let later = NOW.plus(Duration::from_secs(31));
     assert!(store.lease(&key(1), 1, later, later.plus(Duration::from_secs(30))).unwrap(), "the dead do not hold it");
 }
 
 #[test]
 fn many_processes_make_one_file_at_the_same_instant() {
-    if let Some((part, path)) = part() {
-        println!("@started");
-        heard();
+    if let Some((part, path)) = played() {
+        tell("started");
+        hear();
         let number: u64 = part.parse().unwrap();
         let store = open(&path);
         store.put(&key(number), &entry("https://api.inaturalist.org/v1/taxa"), &"x".into(), NOW).unwrap();
-        return println!("@done");
+        return tell("done");
     }
     for _ in 0..5 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache.db");
-        let start =
-            |number: u64| Actor::start("many_processes_make_one_file_at_the_same_instant", &number.to_string(), &path);
+        let start = |number: u64| start("many_processes_make_one_file_at_the_same_instant", &number.to_string(), &path);
         let mut actors: Vec<Actor> = (0..6).map(start).collect();
         for actor in &mut actors {
             actor.wait_for("started");

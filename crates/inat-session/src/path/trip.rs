@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::cache::Trouble;
 use crate::event::Listener;
-use crate::limit::{self, LedgerError, Patience, Permit, Refusal};
+use crate::limit::{self, Patience, Permit, Refusal};
 use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::retry::Tried;
@@ -135,8 +135,7 @@ impl Trip {
             Refusal::TooLong { until } => Kind::Limited { until },
             Refusal::Blocked { until } => Kind::Blocked { until },
             Refusal::RetryAfter { until, .. } => Kind::RetryAfter { until },
-            Refusal::Ledger(LedgerError::Closed) => Kind::Closed,
-            Refusal::Ledger(error) => Kind::Budget(error.to_string()),
+            Refusal::Ledger(error) => error.into(),
         };
         self.error(Stage::Limit, prepared, kind)
     }

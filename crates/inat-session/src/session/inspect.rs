@@ -2,11 +2,11 @@
 
 use url::Url;
 
+use crate::Error;
 use crate::cache;
 use crate::parts::Core;
 use crate::stage::Stage;
 use crate::store::{Listed, Stats, StoreError};
-use crate::{Error, Kind};
 
 /// The cache of a session, to look into and to tidy. Patterns are globs over URLs, as in
 /// [`SessionBuilder::expire_url`](crate::SessionBuilder::expire_url).
@@ -72,8 +72,6 @@ impl<'session> Cache<'session> {
     }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn fault(error: StoreError) -> Error {
-    Error::new(Stage::Lookup, Kind::Cache(error.to_string()))
-        .with_hint("check the cache file and its folder, or name another (`cache_file`)")
+    Error::new(Stage::Lookup, error.into())
 }

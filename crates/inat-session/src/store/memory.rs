@@ -59,7 +59,7 @@ impl MemoryStore {
     /// Nothing is changed half-way under this lock, so a panic elsewhere does not spoil it.
     fn lock(&self) -> Result<MutexGuard<'_, Contents>, StoreError> {
         let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        if contents.closed { Err(super::closed()) } else { Ok(contents) }
+        if contents.closed { Err(StoreError::Closed) } else { Ok(contents) }
     }
 }
 
@@ -132,7 +132,7 @@ impl Store for MemoryStore {
     }
 
     fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
-        let hit = |entry: &Entry| resources.iter().any(|wanted| variant::is_of_resource(&resource(entry), wanted));
+        let hit = |entry: &Entry| resources.iter().any(|wanted| resource(entry) == *wanted);
         Ok(self.lock()?.remove_all(hit))
     }
 

@@ -40,7 +40,7 @@ pub struct Stored {
 }
 
 /// Why a store could not do what it was asked. Never the caller's fault and never fatal: it costs speed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Another program kept it locked for longer than the bound.
@@ -66,17 +66,15 @@ pub enum StoreError {
     /// It only reads.
     #[error("the cache is read-only")]
     ReadOnly,
+    /// It was closed ([`Store::close`]).
+    #[error("the cache is closed")]
+    Closed,
 }
 
 /// A key of any bytes, for tests of stores that have no request to hash.
 #[cfg(any(test, feature = "testing"))]
 pub fn test_key(bytes: [u8; 32]) -> Key {
     Key(bytes)
-}
-
-/// What a store says after [`Store::close`].
-fn closed() -> StoreError {
-    StoreError::Database("it was closed".to_owned())
 }
 
 /// A place for entries. Safe to share between threads; implementations that share a file are safe between processes too.

@@ -29,14 +29,6 @@ pub(super) fn replaced_by(known: &[Stored], entry: &Entry) -> Option<i64> {
     twin.or_else(|| if known.len() < MOST { None } else { oldest() }).map(|stored| stored.id)
 }
 
-/// Whether an entry of `resource` is meant by `wanted`; a `*` at its end means everything that begins so.
-pub(super) fn is_of_resource(resource: &str, wanted: &str) -> bool {
-    match wanted.strip_suffix('*') {
-        Some(start) => resource.starts_with(start),
-        None => resource == wanted,
-    }
-}
-
 /// Whether a pattern means an entry.
 pub(super) fn is_meant(glob: &Glob, entry: &Entry) -> bool {
     entry.url.parsed().is_some_and(|url| glob.matches(url))

@@ -3,10 +3,8 @@
 #![allow(unreachable_pub, reason = "each test program takes what it needs")]
 
 use std::future::Future;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::pin::Pin;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +15,11 @@ use inat_session::{
     Transport, blocking,
 };
 use tokio::sync::Semaphore;
+
+#[path = "../children/mod.rs"]
+mod children;
+
+pub use children::{Actor, hear, part, tell};
 
 pub const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
 pub const BODY: &str = r#"{"total_results":1,"results":[{"id":48662}]}"#;
@@ -234,73 +237,4 @@ pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 pub fn contains(bytes: &[u8], needle: &str) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
-}
-
-const PART: &str = "INAT_SESSION_TEST_PART";
-
-/// What this process was told to do by [`Actor::start`]: `None` in the process that runs the test.
-pub fn part() -> Option<String> {
-    std::env::var(PART).ok()
-}
-
-/// Says something to the parent.
-#[allow(clippy::print_stdout, reason = "children speak on standard output")]
-pub fn tell(what: &str) {
-    println!("\n@{what}");
-    std::io::stdout().flush().unwrap();
-}
-
-/// Waits for the parent's word.
-pub fn hear() -> String {
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).unwrap();
-    line.trim().to_owned()
-}
-
-/// This program again, as a child that runs one test with a part to play.
-pub struct Actor {
-    child: Child,
-    tells: BufReader<ChildStdout>,
-    hears: ChildStdin,
-}
-
-impl Actor {
-    pub fn start(test: &str, part: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(PART, part);
-        for name in ["DRY_RUN_ENABLED", "DRY_RUN_WRITE_ONLY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
-            command.env_remove(name);
-        }
-        command.envs(environment.iter().copied());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (tells, hears) = (BufReader::new(child.stdout.take().unwrap()), child.stdin.take().unwrap());
-        Self { child, tells, hears }
-    }
-
-    /// Waits for the next word of the child.
-    pub fn told(&mut self) -> String {
-        let mut line = String::new();
-        while self.tells.read_line(&mut line).unwrap() > 0 {
-            if let Some(at) = line.strip_prefix('@') {
-                return at.trim_end_matches(['\r', '\n']).to_owned();
-            }
-            line.clear();
-        }
-        panic!("the child ended without a word");
-    }
-
-    pub fn say(&mut self, what: &str) {
-        writeln!(self.hears, "{what}").unwrap();
-        self.hears.flush().unwrap();
-    }
-
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    pub fn ends_well(mut self) {
-        drop(self.hears);
-        assert!(self.child.wait().unwrap().success());
-    }
 }

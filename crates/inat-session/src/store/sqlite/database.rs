@@ -119,8 +119,13 @@ impl Database {
         store: &SqliteStore,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let patience = if store.patience.is_lost() { Duration::ZERO } else { store.config.busy_timeout };
-        self.write_with(store, &mut self.writer.lock(), patience, work)
+        // A queue waits for the lock once: whoever waited in vain says so before the next one has its turn.
+        let mut writer = self.writer.lock();
+        let done = self.write_with(store, &mut writer, store.patience.now(), work);
+        if matches!(done, Err(Fault::Locked)) {
+            store.patience.lose();
+        }
+        done
     }
 
     /// The same when that takes microseconds; `None` where somebody else writes for long, or the log has to be written back.

@@ -168,7 +168,7 @@ impl SqliteStore {
                     Err(fault) => (fault, database.serial),
                 },
                 State::Memory(memory) => return instead(memory),
-                State::Closed => return Err(super::closed()),
+                State::Closed => return Err(StoreError::Closed),
                 State::Unopened => {
                     drop(state);
                     self.open()?;
@@ -200,8 +200,10 @@ impl SqliteStore {
 
     fn open_or_replace(&self) -> Result<Opened, Fault> {
         let found = aside::inode(&self.path);
+        // Where a wait was in vain, the next one does not wait again.
+        let config = Config { busy_timeout: self.patience.now(), ..self.config.clone() };
         let open = || {
-            let opened = open::open(&self.path, &self.config)?;
+            let opened = open::open(&self.path, &config)?;
             if let Opened::Ready(conn) = &opened {
                 database::set_up_for_reading(conn, &self.config)?;
             }

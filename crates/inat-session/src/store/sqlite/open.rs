@@ -46,8 +46,10 @@ pub(super) fn open(path: &Path, config: &Config) -> Result<Opened, Fault> {
         return Ok(Opened::Refused("there is no cache file yet".to_owned()));
     }
     if !empty {
-        let opened = connect(path, config).and_then(|conn| Ok((probe(&conn)?, conn)));
-        match opened? {
+        let conn = connect(path, config)?;
+        // At one moment: another process may be making it.
+        let contents = probe(&*conn.unchecked_transaction()?)?;
+        match (contents, conn) {
             // SQLite is content with less than we asked for. Entries that we could serve but not invalidate are worse than none.
             (Contents::Ours, conn) if !config.read_only && conn.is_readonly("main")? => {
                 return Ok(Opened::Refused("it is read-only".to_owned()));

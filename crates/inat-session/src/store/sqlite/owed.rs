@@ -13,8 +13,8 @@ use super::transaction::Transaction;
 use super::written;
 use crate::Timestamp;
 use crate::cache::Key;
+use crate::store::Stored;
 use crate::store::worth::resource;
-use crate::store::{Stored, variant};
 
 /// Beyond this many, everything kept so far counts as owed.
 const MOST: usize = 1000;
@@ -76,7 +76,7 @@ impl Owed {
             && self.lock().iter().any(|debt| {
                 stored.id <= debt.up_to
                     && match &debt.what {
-                        What::Resource(wanted) => variant::is_of_resource(&resource(&stored.entry), wanted),
+                        What::Resource(wanted) => resource(&stored.entry) == *wanted,
                         What::Key(owed) => owed == key,
                         What::Everything => true,
                     }

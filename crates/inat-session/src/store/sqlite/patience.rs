@@ -45,6 +45,11 @@ impl Patience {
         true
     }
 
+    /// How long one waits now.
+    pub(super) fn now(&self) -> Duration {
+        if self.is_lost() { Duration::ZERO } else { self.bound }
+    }
+
     /// Keeps `conn` from waiting while patience is lost. `true` when it did, and the usual bound must be put back.
     pub(super) fn apply(&self, conn: &Connection) -> rusqlite::Result<bool> {
         let is_lost = self.is_lost();

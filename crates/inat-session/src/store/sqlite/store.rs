@@ -204,6 +204,12 @@ impl Store for SqliteStore {
         self.write_uses();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Open(database) = &*state {
+            // Others were still at work meanwhile, and may owe.
+            if !self.owed.is_empty() {
+                let now = self.config.clock.now();
+                let settled = database.write(self, |transaction| self.owed.settle(transaction, now));
+                self.owed.settled(settled.unwrap_or_default());
+            }
             database.leases.release_all(&self.path);
             database.close();
         }

@@ -1,7 +1,7 @@
 //! Keeping and replacing entries, and making room for them.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
 use super::owed::first_id_of;
@@ -201,28 +201,18 @@ impl SqliteStore {
         resources: &[String],
         up_to: i64,
     ) -> Result<u64, Fault> {
-        const ONE: &str = "SELECT slot, id FROM entry WHERE resource = ?1 AND id <= ?2";
-        const BEGINNING: &str = "SELECT slot, id FROM entry WHERE resource >= ?1 AND resource < ?3 AND id <= ?2";
+        let mut of_resource =
+            transaction.prepare_cached("SELECT slot, id FROM entry WHERE resource = ?1 AND id <= ?2")?;
         let mut removed = 0;
         for wanted in resources {
-            let rows = match wanted.strip_suffix('*') {
-                // The last character there is bounds all texts that begin so.
-                Some(start) => rows(transaction, BEGINNING, params![start, up_to, format!("{start}\u{10ffff}")])?,
-                None => rows(transaction, ONE, params![wanted, up_to])?,
-            };
-            for (slot, id) in rows {
+            let rows = of_resource.query_map(params![wanted, up_to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for (slot, id) in rows.collect::<Result<Vec<(i64, i64)>, _>>()? {
                 delete(transaction, slot, id)?;
                 removed += 1;
             }
         }
         Ok(removed)
     }
-}
-
-fn rows(transaction: &Transaction<'_>, sql: &str, arguments: &[&dyn ToSql]) -> Result<Vec<(i64, i64)>, Fault> {
-    let mut statement = transaction.prepare_cached(sql)?;
-    let rows = statement.query_map(arguments, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn neighbours(transaction: &Transaction<'_>, key: &Key) -> Result<Vec<Neighbour>, Fault> {

@@ -17,10 +17,9 @@ const REMEMBERED: i64 = 10 * 60 * 1_000_000;
 /// A write to an observation concerns some seventy resources, so their hashes are kept and not their names.
 const HASH: usize = 8;
 
-/// Notes a write. Patterns are what people use to tidy up, and say nothing about the server.
+/// Notes a write.
 pub(super) fn note(transaction: &Transaction<'_>, resources: &[String], now: Timestamp) -> Result<(), Fault> {
-    let names = resources.iter().filter(|name| !name.ends_with('*'));
-    let hashes: Vec<u8> = names.flat_map(|name| hash(name)).collect();
+    let hashes: Vec<u8> = resources.iter().flat_map(|name| hash(name)).collect();
     let at = now.as_micros();
     // One from the future was noted by a clock that was wrong.
     transaction
