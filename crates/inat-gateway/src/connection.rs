@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
 use crate::ask;
 use crate::metrics::Gauge;
 use crate::pulse::{End, Pulse, Watchman};
 use crate::shared::{Shared, Stage};
+use crate::streams::Streams;
 use crate::wire::{Socket, Wire};
 
 /// Most requests of one HTTP/2 connection at once. Clients take a hundred for granted until they are told otherwise (RFC 9113
@@ -41,7 +42,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
             async move { Ok::<_, Infallible>(answer.await) }
         })
     };
-    let builder = builder(shared.config.max_head);
+    let builder = builder(&shared);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = pin!(shared.reaches(Stage::Draining));
     let mut left = pin!(pulse.until_left(shared.config.half_open));
@@ -89,8 +90,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Socket, pulse: Arc<Pulse>
 
 /// hyper's own timer for header sections is off: it would also end connections that are merely idle, and the watchman knows
 /// the difference.
-fn builder(max_head: usize) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(shared: &Shared) -> auto::Builder<Streams> {
+    let max_head = shared.config.max_head;
+    let mut builder = auto::Builder::new(Streams::new(&shared.config, &shared.metrics));
     builder
         .http1()
         .timer(TokioTimer::new())

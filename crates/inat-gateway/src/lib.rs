@@ -49,6 +49,7 @@ mod refusal;
 mod serve;
 mod shared;
 mod status;
+mod streams;
 mod target;
 mod transport;
 mod upstream;

@@ -132,7 +132,11 @@ impl Metrics {
             ("upstream_faults", "Requests upstream that got no whole answer.", &self.upstream_faults),
             ("upstream_bytes", "Bytes of bodies received from upstream.", &self.upstream_bytes),
             ("connections_turned_away", "Connections refused because there were too many.", &self.turned_away),
-            ("connections_cut_off", "Connections ended because their client was too slow.", &self.cut_off),
+            (
+                "connections_cut_off",
+                "Connections, and answers over HTTP/2, ended because their client was too slow.",
+                &self.cut_off,
+            ),
         ];
         for (name, help, count) in counters {
             let count = count.load(Ordering::Relaxed);

@@ -13,6 +13,7 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use crate::interim::Words;
+use crate::streams::Flow;
 use crate::{Config, explain};
 
 /// One connection's numbers.
@@ -270,7 +271,7 @@ impl Handling {
             self.0.words.take();
         }
         self.0.sending.fetch_add(1, Ordering::AcqRel);
-        Sending { pulse: self.0.clone(), starved: false, flushes: None, to_old }
+        Sending { pulse: self.0.clone(), starved: false, flushes: None, to_old, flow: Flow::own() }
     }
 }
 
@@ -316,11 +317,16 @@ pub(crate) struct Sending {
     /// How often the connection had nothing left, when it was first asked to send out all it has.
     flushes: Option<u64>,
     to_old: bool,
+    /// Its stream, over HTTP/2.
+    flow: Option<Arc<Flow>>,
 }
 
 impl Sending {
     /// The connection asked for more; this much was there, or nothing yet.
     pub(crate) fn moved(&mut self, bytes: Option<usize>) {
+        if let Some(flow) = &self.flow {
+            flow.moved(bytes);
+        }
         if let Some(bytes) = bytes {
             self.pulse.moved.fetch_add(bytes as u64, Ordering::Relaxed);
         }
@@ -385,7 +391,7 @@ pub(crate) struct Watchman {
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Less than this in a whole `stall_timeout` is standing still.
-const MIN_PROGRESS: u64 = 16 << 10;
+pub(crate) const MIN_PROGRESS: u64 = 16 << 10;
 
 impl Watchman {
     pub(crate) fn new() -> Self {

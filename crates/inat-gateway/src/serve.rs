@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::maybe_done;
+use futures_util::poll;
 use inat_session::{Session, SessionBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -112,7 +115,8 @@ impl Gateway {
         self.run(shutdown, std::future::pending()).await
     }
 
-    /// The same; but where `hurry` ends while some are still under way, they may not finish. It is not looked at before.
+    /// The same; but where `hurry` ends while something is still under way, that may not finish. It is begun when `shutdown` has
+    /// ended, and not before.
     pub async fn run(self, shutdown: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Drained {
         let crowd = Arc::new(Crowd::new(self.shared));
         let mut doors = JoinSet::new();
@@ -121,6 +125,9 @@ impl Gateway {
         }
         shutdown.await;
         let started = Instant::now();
+        let mut hurry = pin!(maybe_done(hurry));
+        // From here on, whatever is done first.
+        let _ = poll!(&mut hurry);
         // Dropped with their tasks: who connects now is refused by the system.
         doors.shutdown().await;
         self.stage.send_replace(Stage::Draining);
@@ -128,7 +135,7 @@ impl Gateway {
         let mut cut_off = 0;
         let is_empty = tokio::select! {
             is_empty = crowd.is_empty_within(drain) => is_empty,
-            () = hurry => false,
+            () = &mut hurry => false,
         };
         if !is_empty {
             // Those who wait are told; then it is over.
@@ -137,7 +144,11 @@ impl Gateway {
                 cut_off = crowd.end();
             }
         }
-        crowd.shared.session.close().await;
+        let session = &crowd.shared.session;
+        tokio::select! {
+            () = session.close() => {}
+            () = hurry => session.close_now().await,
+        }
         Drained { cut_off, took: started.elapsed() }
     }
 }
@@ -177,24 +188,30 @@ impl Crowd {
 
     /// Takes connections in, one after the other, for ever.
     async fn admit(self: Arc<Self>, listener: Listener) {
+        let mut warned = None;
         loop {
             match listener.accept().await {
                 Ok(socket) => match self.slots.clone().try_acquire_owned() {
                     Ok(slot) => self.clone().start(socket, slot),
                     Err(_) => self.clone().squeeze(socket).await,
                 },
-                Err(error) => self.wait_out(&error).await,
+                Err(error) => self.wait_out(&error, &mut warned).await,
             }
         }
     }
 
-    /// A connection that failed before it was taken is nobody's loss; no descriptor left is a matter of waiting.
-    async fn wait_out(&self, error: &io::Error) {
+    /// A connection that failed before it was taken is nobody's loss; no descriptor left is a matter of waiting, and of one
+    /// warning a minute.
+    async fn wait_out(&self, error: &io::Error, warned: &mut Option<Instant>) {
+        const AGAIN: Duration = Duration::from_secs(60);
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
             return;
         }
-        tracing::warn!("a connection could not be taken: {error}");
+        if warned.is_none_or(|at| at.elapsed() >= AGAIN) {
+            *warned = Some(Instant::now());
+            tracing::warn!("connections cannot be taken: {error}");
+        }
         self.make_room();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

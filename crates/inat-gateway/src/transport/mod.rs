@@ -185,7 +185,8 @@ impl Raw {
             if let Some(answered) = within(limit, response.as_mut()).await {
                 return Ok(answered);
             }
-            if progress.count() == before {
+            // What is sent already has no progress to make; taken by the connection late, it would count as some.
+            if phase == Phase::Reading || progress.count() == before {
                 return Err(timed_out(phase, limit));
             }
         }

@@ -5,7 +5,7 @@ use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::support::{Origin, Say, before};
+use crate::support::{Origin, Say, before, config, plain, start};
 
 #[test]
 fn http_2_with_prior_knowledge() {
@@ -46,6 +46,36 @@ fn http_2_with_prior_knowledge() {
     assert_eq!(origin.seen()[0].field("via").map(|via| via.starts_with("2 inat-")), Some(true));
 }
 
+/// Its client goes on with others on the same connection, which is therefore never idle.
+#[test]
+fn an_answer_that_is_left_lying_is_cut_off() {
+    let big = "z".repeat(20 << 20);
+    let origin = Origin::start(move |seen| Say::ok("", if seen.target() == "/big" { &big } else { "small" }));
+    let mut config = config(vec![origin.upstream()]);
+    config.stall_timeout = std::time::Duration::from_millis(300);
+    let gateway = start(config, plain());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(gateway.addr).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let mut ask = async |path: &str| {
+            let request = Request::builder().uri(format!("http://{}{path}", gateway.addr)).version(Version::HTTP_2);
+            sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap()
+        };
+        let lying = ask("/big").await;
+        assert_eq!(lying.status().as_u16(), 200);
+        let start = std::time::Instant::now();
+        while gateway.metric("inat_connections_cut_off_total") == 0 {
+            assert_eq!(ask("/small").await.into_body().collect().await.unwrap().to_bytes(), "small");
+            assert!(start.elapsed().as_secs() < 60, "it lies there for ever");
+        }
+        assert!(lying.into_body().collect().await.is_err(), "it does not end as if it were whole");
+        assert_eq!(ask("/small").await.status().as_u16(), 200, "the others go on");
+    });
+}
+
 #[cfg(unix)]
 #[test]
 fn a_unix_socket_is_its_owners() {
@@ -53,7 +83,7 @@ fn a_unix_socket_is_its_owners() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixStream;
 
-    use crate::support::{Answer, config, plain, start};
+    use crate::support::Answer;
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inat.sock");

@@ -21,6 +21,15 @@ use crate::show::{self, Screen, span};
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, screen: Screen) -> Result<(), Failure> {
+    show::aside::begin();
+    let served = serve_until_told(args, matches, options, screen);
+    show::aside::end();
+    served
+}
+
+fn serve_until_told(args: ServeArgs, matches: &ArgMatches, options: &Options, screen: Screen) -> Result<(), Failure> {
+    /// Threads that wait for a name to be looked up cannot be told to end.
+    const LAST: Duration = Duration::from_secs(1);
     // It has to live as long as the gateway that leads to it.
     let sandbox = if options.server.sandbox { Some(sandbox()?) } else { None };
     refuse_what_is_for_one_request(matches)?;
@@ -34,7 +43,7 @@ pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, scre
     let gateway_config = gateway_config(args, max_wait, sandbox.as_ref())?;
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::files("no threads to serve with".to_owned(), error))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let gateway = serve(gateway_config, builder).await.map_err(Failure::Gateway)?;
         let mut told = pin!(signalled());
         if is_over(told.as_mut()).await {
@@ -44,7 +53,9 @@ pub(super) fn run(args: ServeArgs, matches: &ArgMatches, options: &Options, scre
         let drained = gateway.run(told, signalled()).await;
         screen.say(&format!("stopped after {}", span(drained.took)));
         Ok(())
-    })
+    });
+    runtime.shutdown_timeout(LAST);
+    served
 }
 
 /// Options about one request, whose clients say such things themselves, and those about requests that `inat` writes. To take

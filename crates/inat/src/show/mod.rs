@@ -1,5 +1,6 @@
 //! What people and programs get to see: data on standard output, everything else on standard error.
 
+pub(crate) mod aside;
 mod body;
 pub(crate) mod budget;
 pub(crate) mod cache;
@@ -74,10 +75,10 @@ impl Screen {
         }
     }
 
-    /// Something that is said in any case. There is nobody to tell when this fails.
+    /// Something that is said in any case.
     pub(crate) fn tell(self, label: &str, text: &str) {
         let (start, end) = if self.color_err { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        let _ = writeln!(io::stderr().lock(), "{start}{label}{end}{}", printable(text));
+        aside::write(format!("{start}{label}{end}{}", printable(text)));
     }
 
     /// Something that is not as it should be, but goes on.
@@ -89,7 +90,7 @@ impl Screen {
 
     pub(crate) fn dim(self, text: &str) {
         let (start, end) = if self.color_err { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-        let _ = writeln!(io::stderr().lock(), "{start}{}{end}", printable(text));
+        aside::write(format!("{start}{}{end}", printable(text)));
     }
 
     pub(crate) fn colors_out(self) -> bool {

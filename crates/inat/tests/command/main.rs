@@ -10,3 +10,4 @@ mod keeping;
 mod secrets;
 mod serving;
 mod settings;
+mod unread;
