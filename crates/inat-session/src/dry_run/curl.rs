@@ -8,8 +8,11 @@ use crate::secret::{is_secret_name, mask_header, mask_json, mask_pairs, mask_url
 
 pub(super) fn line(prepared: &Prepared) -> String {
     let mut words = vec!["curl".to_owned()];
-    if prepared.method != Method::GET {
-        words.extend(["-X".to_owned(), prepared.method.to_string()]);
+    match prepared.method {
+        Method::GET => {}
+        // Told the method only, curl waits for a body that does not come.
+        Method::HEAD => words.push("--head".to_owned()),
+        _ => words.extend(["-X".to_owned(), prepared.method.to_string()]),
     }
     words.push(quote(&mask_url(&prepared.url)));
     for (name, value) in &prepared.headers {

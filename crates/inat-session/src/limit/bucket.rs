@@ -16,33 +16,35 @@ pub(super) struct Bucket {
 /// The bucket of a URL: its host and port, as in the original, except that iNaturalist's own hosts share one. Two users or
 /// two home folders have two files, and so two budgets; the server sees one address and adds them up.
 pub(super) fn of(url: &Url, limits: &Limits) -> Bucket {
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    let is = |hosts: &[String]| url.port().is_none() && hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
-    let media = is(&limits.media_hosts);
     let name = if !limits.per_host {
         "all".to_owned()
-    } else if is(&limits.inat_hosts) {
+    } else if is_one_of(&limits.inat_hosts, url) {
         "inaturalist".to_owned()
     } else {
-        match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        authority(url)
     };
-    Bucket { name: named(&name, limits), media: media && limits.per_host }
+    Bucket { name: named(&name, limits), media: limits.per_host && is_one_of(&limits.media_hosts, url) }
+}
+
+/// The host, and the port where it is not the usual one.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Whether a list has the host. One without a port means the usual one.
+fn is_one_of(hosts: &[String], url: &Url) -> bool {
+    let authority = authority(url);
+    hosts.iter().any(|known| known.eq_ignore_ascii_case(&authority))
 }
 
 /// The media hosts' bytes are counted together: the server's rule names no host.
 pub(super) fn of_bytes(url: &Url, limits: &Limits) -> Option<String> {
-    if limits.bytes.is_unlimited() {
-        return None;
-    }
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    let media = limits.media_hosts.iter().any(|known| match (known.rsplit_once(':'), url.port()) {
-        (Some((name, number)), Some(port)) if name == host => number.parse() == Ok(port),
-        _ => known.eq_ignore_ascii_case(host),
-    });
-    media.then(|| named("media", limits))
+    let is_counted = !limits.bytes.is_unlimited() && is_one_of(&limits.media_hosts, url);
+    is_counted.then(|| named("media", limits))
 }
 
 /// A bucket's name with the user's prefix.
@@ -75,6 +77,20 @@ mod tests {
         for (url, name, media) in table {
             let bucket = of(&Url::parse(url).unwrap(), &limits);
             assert_eq!(bucket, Bucket { name: name.to_owned(), media }, "{url}");
+        }
+    }
+
+    /// A mirror of one's own, say.
+    #[test]
+    fn a_media_host_with_a_port_has_the_rates_of_media_and_its_bytes_count() {
+        let limits = Limits { media_hosts: vec!["Photos.example:8080".to_owned()], ..Limits::default() };
+        for (url, media) in [
+            ("https://photos.example:8080/1", true),
+            ("https://photos.example/1", false),
+            ("https://photos.example:8081/1", false),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!((of(&url, &limits).media, of_bytes(&url, &limits).is_some()), (media, media), "{url}");
         }
     }
 

@@ -146,7 +146,8 @@ impl Limiter {
     /// How every bucket stands.
     pub fn budget(&self) -> Result<Vec<BucketReport>, LedgerError> {
         let Inner { limits, clock, ledger, aside, .. } = &*self.0;
-        let media: Vec<String> = limits.media_hosts.iter().map(|host| bucket::named(host, limits)).collect();
+        let media: Vec<String> =
+            limits.media_hosts.iter().map(|host| bucket::named(&host.to_ascii_lowercase(), limits)).collect();
         let bytes = bucket::named("media", limits);
         let mut reports = Vec::new();
         let limited = if limits.is_unlimited() { Vec::new() } else { ledger.buckets()? };

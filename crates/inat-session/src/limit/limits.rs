@@ -60,7 +60,8 @@ pub struct Limits {
     pub bytes: ByteLimits,
     /// Hosts that share the bucket `inaturalist`, because the server throttles by address before it looks at the host.
     pub inat_hosts: Vec<String>,
-    /// Hosts whose bodies count against `bytes`.
+    /// Hosts whose bodies count against `bytes`, with rates of their own. With a port (`mirror.example:8080`) where that is not the
+    /// usual one.
     pub media_hosts: Vec<String>,
 }
 

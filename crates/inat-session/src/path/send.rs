@@ -104,7 +104,7 @@ impl Trip {
         // says for how long they hold.
         let are_events = !bodiless && status.is_success() && is_event_stream(&incoming.headers);
         let are_past = are_events && !incoming.headers.contains_key(CACHE_CONTROL);
-        let sound = !are_past && !incoming.is_packed_part();
+        let mut sound = !are_past && !incoming.is_packed_part();
         let content = if are_events {
             // They have no end, and each is meant for now.
             ArrivedBody::Arriving { start: Bytes::new(), rest: incoming.take_body() }
@@ -112,6 +112,11 @@ impl Trip {
             match collect(&mut incoming, bound).await {
                 Body::Whole(bytes) => ArrivedBody::Whole(bytes),
                 Body::Larger { start, rest } => ArrivedBody::Arriving { start, rest },
+                // A server that is asked too often has said so with the head.
+                Body::Cut(_) if self.core().limiter.limits().limit_statuses.contains(&status) => {
+                    sound = false;
+                    ArrivedBody::Whole(Bytes::new())
+                }
                 Body::Cut(fault) => return Ok(Reply::Failed(fault)),
             }
         };

@@ -9,7 +9,9 @@ use inat_session::{
     Clock, Fault, Kind, Origin, Outgoing, Request, Script, Sending, Session, Stage, Transport, blocking,
 };
 
-use crate::support::{BODY, Gate, JSON, Stub, always, offline, ok, reply, scripted, secs, until_async, waits};
+use crate::support::{
+    BODY, Gate, JSON, Stub, always, arriving, offline, ok, reply, scripted, secs, until_async, waits,
+};
 
 const TAXA: &str = "taxa/1";
 
@@ -306,7 +308,8 @@ async fn leaving_while_sending_leaves_the_next_one_in_peace() {
         assert!(sending.await.is_err());
     }
     gate.open();
-    assert_eq!(inat.get(TAXA).await.unwrap().text().unwrap(), BODY);
+    // The last one that was left may come to its end now, and be kept.
+    assert_eq!(inat.send(Request::get(TAXA).force_refresh()).await.unwrap().text().unwrap(), BODY);
     assert_eq!(stub.count(), 4);
 }
 
@@ -459,4 +462,21 @@ fn what_has_no_body_takes_no_bytes() {
     let report = inat.budget().unwrap().into_iter().find(|report| report.bucket == "media");
     assert!(report.is_none_or(|report| report.bytes.iter().all(|window| window.used == 0)));
     assert!(clock.slept() < secs(60), "{:?}", clock.slept());
+}
+
+/// Who is asked too often may not have the time to say it whole.
+#[tokio::test]
+async fn a_refusal_whose_body_is_cut_is_a_refusal() {
+    let clock = Clock::manual();
+    let stub = Stub::at_once(&clock, |number, _| {
+        let cut = || futures_util::stream::iter([Err(Fault::Truncated("half".to_owned()))]);
+        Ok(if number < 5 { arriving(429, &[("retry-after", "30")], Box::pin(cut())) } else { ok(&[]) })
+    });
+    let inat = offline(stub.clone(), &clock).max_retries(1).build().unwrap();
+    assert_eq!(inat.get(TAXA).await.unwrap().text().unwrap(), BODY);
+    let seen = stub.seen();
+    assert_eq!(seen.len(), 6, "they are waited out, and do not count as failures");
+    for (one, next) in seen.iter().zip(&seen[1..]) {
+        assert!(next.at.since(one.at) >= secs(30));
+    }
 }
