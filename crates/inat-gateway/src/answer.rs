@@ -114,9 +114,9 @@ pub(crate) fn date(headers: &mut HeaderMap, received: Timestamp) {
     if headers.contains_key(DATE) {
         return;
     }
-    let seconds = u64::try_from(received.as_secs()).unwrap_or_default();
-    let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.min(253_402_300_799));
-    if let Ok(value) = HeaderValue::try_from(httpdate::fmt_http_date(at)) {
+    // Years that such a date cannot have are taken for those it begins and ends with.
+    let at = received.clamp(Timestamp::EPOCH, Timestamp::from_secs(253_402_300_799));
+    if let Ok(value) = HeaderValue::try_from(httpdate::fmt_http_date(at.into())) {
         headers.insert(DATE, value);
     }
 }

@@ -168,11 +168,10 @@ impl Question {
             Ok(response) => response,
             Err(error) => return Ok(self.failed(&error)),
         };
-        let asked_nobody = matches!(response.origin(), Origin::Network { attempts: 0, .. });
         if crowded && !matches!(response.origin(), Origin::Cached { .. }) {
             return Err(Refusal::busy("too many requests are waiting already"));
         }
-        if asked_nobody {
+        if matches!(response.origin(), Origin::NotCached) {
             return Err(Refusal::not_cached());
         }
         if named::is_write(&self.prepared.method) {

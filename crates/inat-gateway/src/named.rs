@@ -23,7 +23,7 @@ pub(crate) struct Here {
 
 /// Whether a method may change something (RFC 9110 §9.2.1); nobody knows of unknown ones.
 pub(crate) fn is_write(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+    !method.is_safe()
 }
 
 /// Whether a `POST` calls itself another method. Servers of iNaturalist's kind listen to that; what another one does with it

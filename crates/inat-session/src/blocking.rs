@@ -124,7 +124,7 @@ impl Session {
         self.0.budget()
     }
 
-    /// Waits for work in the background (at most ten seconds), then closes the files.
+    /// Waits for writes under way and for work in the background (at most ten seconds), then closes the files.
     pub fn close(&self) -> Result<(), Error> {
         wait(self.0.close())
     }

@@ -155,7 +155,7 @@ impl Clock {
     }
 
     /// What a future comes to within a limit on silence. Time for which this process did not run, because it was stopped or the
-    /// machine slept, hardly counts.
+    /// machine slept, hardly counts. A manual clock has no part in how long real things take: on it there is no limit.
     ///
     /// ```
     /// # use std::time::Duration;

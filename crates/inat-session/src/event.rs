@@ -7,12 +7,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
+use url::Url;
+
+use crate::prepare::Prepared;
+use crate::secret::mask_url;
 use crate::stage::Stage;
 
 /// One thing that happened to one request, at one stage of its path.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {
+    /// The method of the request.
+    pub method: Method,
+    /// Its URL, masked.
+    pub url: String,
     /// Where on the path.
     pub stage: Stage,
     /// What, in a few words; nothing secret.
@@ -24,6 +33,19 @@ pub struct Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} {}", self.stage.to_string(), self.what)
+    }
+}
+
+/// What an event is about.
+#[derive(Clone, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: &'a Url,
+}
+
+impl<'a> From<&'a Prepared> for About<'a> {
+    fn from(prepared: &'a Prepared) -> Self {
+        Self { method: &prepared.method, url: &prepared.url }
     }
 }
 
@@ -39,18 +61,26 @@ impl Listener {
     }
 
     /// Tells what happened. The text is only made when somebody listens: a cache hit must not pay for it.
-    pub(crate) fn tell(&self, stage: Stage, what: impl FnOnce() -> String) {
-        self.tell_wait(stage, None, what);
+    pub(crate) fn tell<'a>(&self, about: impl Into<About<'a>>, stage: Stage, what: impl FnOnce() -> String) {
+        self.tell_wait(about, stage, None, what);
     }
 
-    pub(crate) fn tell_wait(&self, stage: Stage, wait: Option<Duration>, what: impl FnOnce() -> String) {
+    pub(crate) fn tell_wait<'a>(
+        &self,
+        about: impl Into<About<'a>>,
+        stage: Stage,
+        wait: Option<Duration>,
+        what: impl FnOnce() -> String,
+    ) {
         let traced = tracing::enabled!(tracing::Level::DEBUG);
         if self.0.is_none() && !traced {
             return;
         }
-        let event = Event { stage, what: what(), wait };
+        let About { method, url } = about.into();
+        let event = Event { method: method.clone(), url: mask_url(url), stage, what: what(), wait };
         if traced {
-            tracing::debug!(stage = %event.stage, wait = event.wait.map(|wait| wait.as_secs_f64()), "{}", event.what);
+            let wait = event.wait.map(|wait| wait.as_secs_f64());
+            tracing::debug!(stage = %event.stage, %method, url = event.url, wait, "{}", event.what);
         }
         if let Some(listener) = &self.0 {
             listener(&event);

@@ -240,11 +240,6 @@ pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Whether a method changes nothing on the server (RFC 9110 §9.2.1).
-pub(crate) fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
-}
-
 fn warn(error: &StoreError) {
     tracing::warn!("the cache is left out: {error}");
 }

@@ -10,10 +10,12 @@
 mod depart;
 mod doubt;
 mod flight;
+mod lease;
 mod metered;
 mod pause;
 mod plan;
 mod redirect;
+mod renewal;
 mod reply;
 mod send;
 mod settle;

@@ -20,6 +20,7 @@ use url::Url;
 use crate::cache::MissReason;
 use crate::secret::{mask_headers, mask_url};
 use crate::stage::Stage;
+use crate::transport::Fault;
 use crate::validate::without_mark;
 use crate::{Error, Kind, Timestamp};
 
@@ -75,6 +76,7 @@ impl fmt::Display for Expiry {
 
 /// How long an answer stays good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Expiry {
     /// It was not kept.
     NotStored,
@@ -215,7 +217,12 @@ impl Response {
             Content::Whole(bytes) => return Ok(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())),
             Content::Arriving(arriving) => arriving.next().await,
         };
-        piece.transpose().map_err(|fault| self.error(Kind::Network(fault)))
+        piece.transpose().map_err(|fault| {
+            self.error(match fault {
+                Fault::Closed => Kind::Closed,
+                fault => Kind::Network(fault),
+            })
+        })
     }
 
     /// The whole body, however long it takes to arrive.

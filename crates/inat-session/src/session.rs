@@ -164,15 +164,17 @@ impl Session {
         self.core.check_open().is_err()
     }
 
-    /// Waits for work in the background (at most ten seconds), then closes the files. Requests sent later fail with
+    /// Waits for writes under way and for work in the background (at most ten seconds), then closes the files. Requests sent later fail with
     /// [`Kind::Closed`], and so do those that wait for a slot of the budget, which they hand back. Clones are closed too. A
     /// session that is dropped closes its files without waiting.
     pub async fn close(&self) {
         self.core.close().await;
     }
 
-    /// The same at once, for a program that is told to end, as by Ctrl-C: requests under way and work in the background are ended. Slots
-    /// of the budget that were waited for are handed back, and bytes that were not read, so that the next program has them.
+    /// The same for a program that is told to end, as by Ctrl-C: requests under way, bodies on their way and work in the background
+    /// are ended. Slots of the budget that were waited for are handed back, and bytes that were not read, so that the next program
+    /// has them. It takes milliseconds, unless other programs hold the files: a second at most for the budget, and up to ten for
+    /// what is out of date in the cache and could not be removed.
     pub async fn close_now(&self) {
         self.core.close_now().await;
     }

@@ -25,6 +25,11 @@ impl Timestamp {
     /// The Unix epoch, 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
+    /// This moment, by the system's clock.
+    pub fn now() -> Self {
+        crate::Clock::system().now()
+    }
+
     /// From microseconds since the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -75,6 +80,17 @@ impl From<SystemTime> for Timestamp {
             Ok(after) => Self(micros(after)),
             Err(before) => Self(micros(before.duration()).saturating_neg()),
         }
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    /// A moment that the system's clock cannot show is the nearest it is sure to.
+    fn from(at: Timestamp) -> Self {
+        const LAST: Duration = Duration::from_secs(253_402_300_799); // The end of the year 9999.
+        let distance = Duration::from_micros(at.0.unsigned_abs());
+        let moment =
+            if at.0 < 0 { Self::UNIX_EPOCH.checked_sub(distance) } else { Self::UNIX_EPOCH.checked_add(distance) };
+        moment.unwrap_or(if at.0 < 0 { Self::UNIX_EPOCH } else { Self::UNIX_EPOCH + LAST })
     }
 }
 

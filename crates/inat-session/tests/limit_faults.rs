@@ -378,19 +378,24 @@ fn places_that_cannot_be_written() {
     // It can be used again as soon as the fault is gone.
     fs::remove_file(folder.path().join("plain")).unwrap();
     reserve(&below);
-    // A device, which must not be moved out of the way.
-    if Path::new("/dev/null").exists() {
-        let device = folder.path().join("device.db");
-        #[cfg(unix)]
-        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
-        #[cfg(unix)]
-        assert!(matches!(fails(&SqliteLedger::at(&device, Clock::manual())), LedgerError::Io { .. }));
-        assert!(!folder.path().join("device.db.lock").exists());
-        assert!(matches!(
-            fails(&SqliteLedger::at("/proc/ratelimit.db", Clock::manual())),
-            LedgerError::Io { .. } | LedgerError::ReadOnly { .. }
-        ));
-    }
+}
+
+/// It must not be moved out of the way.
+#[cfg(unix)]
+#[test]
+fn a_device_is_left_alone() {
+    let (folder, _) = folder();
+    let device = folder.path().join("device.db");
+    std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+    assert!(matches!(fails(&SqliteLedger::at(&device, Clock::manual())), LedgerError::Io { .. }));
+    assert!(!folder.path().join("device.db.lock").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_of_the_systems_own_cannot_be_written() {
+    let ledger = SqliteLedger::at("/proc/ratelimit.db", Clock::manual());
+    assert!(matches!(fails(&ledger), LedgerError::Io { .. } | LedgerError::ReadOnly { .. }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The budget as a caller sees it, on a clock that is moved by hand: every figure is exact.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp, reason = "tests")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use futures_util::FutureExt;
 use http::StatusCode;
 use inat_session::Clock;
 use inat_session::limit::{
-    Ask, ByteLimits, Ledger, Limiter, Limits, MemoryLedger, Outcome, Patience, Penalty, Rates, Refusal, Reserved,
-    RetryAfter, SqliteLedger, Stop, Wait, WaitReason, WindowName,
+    Account, Ask, ByteAsk, ByteLimits, ByteSlot, Confirmed, Ledger, LedgerError, Limiter, Limits, MemoryLedger,
+    Outcome, Patience, Penalty, Rates, Refusal, Reserved, ReservedBytes, RetryAfter, Slot, SqliteLedger, Stop, Wait,
+    WaitReason, WindowName,
 };
 use tempfile::TempDir;
 use url::Url;
@@ -614,4 +616,68 @@ fn the_first_of_all_windows_is_told() {
     }
     let Reserved::TooLong { why, .. } = ledger.reserve(&ask).unwrap() else { panic!("granted") };
     assert_eq!(why, inat_session::limit::Why::Window(WindowName::Second));
+}
+
+/// A ledger whose clock is set back an hour when the first slot has come.
+#[derive(Debug)]
+struct SetBack(MemoryLedger, AtomicBool);
+
+impl Ledger for SetBack {
+    fn reserve(&self, ask: &Ask<'_>) -> Result<Reserved, LedgerError> {
+        // Something has to be waited for, else nobody asks again.
+        Ok(match self.0.reserve(ask)? {
+            Reserved::Slot(slot) => Reserved::Slot(Slot { wait: slot.wait.max(Duration::from_secs(1)), ..slot }),
+            other => other,
+        })
+    }
+    fn confirm(&self, ask: &Ask<'_>, slot: &Slot) -> Result<Confirmed, LedgerError> {
+        if self.1.swap(true, Ordering::SeqCst) {
+            return self.0.confirm(ask, slot);
+        }
+        Ok(Confirmed::Early { wait: Duration::from_secs(3600) })
+    }
+    fn release(&self, bucket: &str, slot: &Slot, at_once: bool) -> Result<bool, LedgerError> {
+        self.0.release(bucket, slot, at_once)
+    }
+    fn forecast(&self, ask: &Ask<'_>, ahead: u64) -> Result<Reserved, LedgerError> {
+        self.0.forecast(ask, ahead)
+    }
+    fn refuse(&self, bucket: &str, penalty: &Penalty) -> Result<(Duration, f64), LedgerError> {
+        self.0.refuse(bucket, penalty)
+    }
+    fn succeed(&self, bucket: &str) -> Result<f64, LedgerError> {
+        self.0.succeed(bucket)
+    }
+    fn reserve_bytes(&self, ask: &ByteAsk<'_>) -> Result<ReservedBytes, LedgerError> {
+        self.0.reserve_bytes(ask)
+    }
+    fn forecast_bytes(&self, ask: &ByteAsk<'_>) -> Result<Duration, LedgerError> {
+        self.0.forecast_bytes(ask)
+    }
+    fn settle_bytes(&self, bucket: &str, slot: &ByteSlot, actual: u64) -> Result<(), LedgerError> {
+        self.0.settle_bytes(bucket, slot, actual)
+    }
+    fn refresh_version(&self, endpoint: &str, hold: Duration) -> Result<Option<u32>, LedgerError> {
+        self.0.refresh_version(endpoint, hold)
+    }
+    fn buckets(&self) -> Result<Vec<String>, LedgerError> {
+        self.0.buckets()
+    }
+    fn account(&self, ask: &Ask<'_>) -> Result<Account, LedgerError> {
+        self.0.account(ask)
+    }
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_keep_anybody_beyond_what_he_would_wait() {
+    let clock = Clock::manual();
+    let ledger = Arc::new(SetBack(MemoryLedger::new(clock.clone()), AtomicBool::default()));
+    let limiter = Limiter::new(Limits::default(), ledger, clock.clone());
+    let patience = Patience { max_delay: Some(Duration::from_secs(60)), until: None };
+    let refused = limiter.acquire(&url(), patience, &|_| {}).await.unwrap_err();
+    assert!(matches!(refused, Refusal::TooLong { until } if until > clock.now()), "{refused:?}");
+    assert!(clock.slept() < Duration::from_secs(60), "{:?}", clock.slept());
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use children::{Actor, part, tell};
+use children::{Actor, hear, part, tell};
 use inat_session::limit::{Ask, Ledger, LedgerError, Limiter, Limits, Patience, Reserved, SqliteLedger};
 use inat_session::{Clock, Timestamp};
 use url::Url;
@@ -122,9 +122,8 @@ fn a_stopped_process_that_holds_the_lock_stops_nobody_for_ever() {
         let lock = std::fs::File::create(format!("{file}.lock")).unwrap();
         lock.lock().unwrap();
         tell("0");
-        loop {
-            std::thread::park();
-        }
+        while hear().is_some() {}
+        return;
     }
     let (_folder, file) = folder();
     let mut holder = Racer::start("a_stopped_process_that_holds_the_lock_stops_nobody_for_ever", &file, 0);

@@ -366,7 +366,7 @@ fn keys_that_agree_in_their_first_bits_are_told_apart() {
     let twin = |last: u8| {
         let mut bytes = [9; 32];
         bytes[31] = last;
-        inat_session::store::test_key(bytes)
+        inat_session::cache::Key::from_bytes(bytes)
     };
     with_each(|store, _| {
         store.put(&twin(1), &numbered(1), &"one".into(), NOW).unwrap();

@@ -2,15 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![cfg(unix)]
 
+mod children;
 mod store_support;
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use children::output;
 use inat_session::store::{Config, SqliteStore, Store, StoreError, TieredStore};
 use inat_session::{Clock, Timestamp};
 use rusqlite::Connection;
@@ -543,12 +546,12 @@ fn a_read_only_folder_gives_right_answers() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     let _ = fs::remove_file(path.with_file_name("cache.db-lock"));
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
-    let mut child = std::process::Command::new(&copy);
+    let mut child = Command::new(&copy);
     child.args(["--exact", "a_read_only_folder_gives_right_answers", "--nocapture"]).env(CHILD, &path);
     if folder.path().metadata().unwrap().uid() == 0 {
         std::os::unix::process::CommandExt::uid(&mut child, 65534);
     }
-    let output = child.output().unwrap();
+    let output = output(&mut child);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
@@ -578,12 +581,8 @@ fn a_full_disk_costs_the_entry_and_nothing_else() {
     let (_folder, path) = folder();
     filled(&path);
     let program = std::env::current_exe().unwrap();
-    let output = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 1500; exec \"$0\" --exact a_full_disk_costs_the_entry_and_nothing_else"])
-        .arg(program)
-        .env(CHILD, &path)
-        .output()
-        .unwrap();
+    let limited = "trap '' XFSZ; ulimit -f 1500; exec \"$0\" --exact a_full_disk_costs_the_entry_and_nothing_else";
+    let output = output(Command::new("sh").args(["-c", limited]).arg(program).env(CHILD, &path));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
     let store = SqliteStore::at(&path, config());

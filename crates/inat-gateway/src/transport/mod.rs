@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING};
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming as Arriving;
@@ -269,8 +269,7 @@ fn settle_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
 
 /// Safe methods without a body may be sent again on a fresh connection, when the old one turns out to be dead.
 fn may_go_again(request: &Request<Bytes>) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
-        && request.body().is_empty()
+    request.method().is_safe() && request.body().is_empty()
 }
 
 fn copy(request: &Request<Bytes>) -> Request<Bytes> {

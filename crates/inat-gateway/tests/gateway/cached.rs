@@ -2,28 +2,29 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use inat_gateway::Upstream;
 use inat_session::Session;
 
-use crate::support::{Origin, Say, before, by_the_librarys_rules, config, plain, start};
+use crate::support::{Answer, Origin, Say, before, by_the_librarys_rules, config, gate, nobody, plain, start};
 
 #[test]
 fn hits_say_that_they_are() {
-    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=600\r\nETag: \"e\"\r\nAge: 7\r\n", "0123456789"));
+    // What is left of 6053 seconds begins with 60 for most of a minute.
+    let origin = Origin::start(|_| Say::ok("Cache-Control: max-age=6060\r\nETag: \"e\"\r\nAge: 7\r\n", "0123456789"));
     let gateway = before(&origin);
     let first = gateway.get("/v1/taxa/1");
     assert!(
-        first.cache().starts_with("inat; fwd=") && first.cache().contains("; fwd-status=200; stored; ttl=59"),
+        first.cache().starts_with("inat; fwd=") && first.cache().contains("; fwd-status=200; stored; ttl=60"),
         "{}",
         first.cache()
     );
     let hit = gateway.get("/v1/taxa/1");
     assert_eq!((hit.status, hit.text().as_str()), (200, "0123456789"));
-    assert!(hit.cache().starts_with("inat; hit; ttl=59"), "{}", hit.cache());
+    assert!(hit.cache().starts_with("inat; hit; ttl=60"), "{}", hit.cache());
     let age: u64 = hit.field("age").unwrap().parse().unwrap();
     assert!((7..60).contains(&age), "{age}");
     let unchanged = gateway.get_with("/v1/taxa/1", "If-None-Match: \"e\"\r\n");
@@ -137,8 +138,8 @@ fn another_servers_post_is_a_post_whatever_it_calls_itself() {
 
 #[test]
 fn failures_speak_the_dialect_of_the_api() {
-    let gone = Upstream::api("http://127.0.0.1:9").unwrap();
-    let gateway = start(config(gone), plain());
+    let (_kept, gone) = nobody();
+    let gateway = start(config(Upstream::api(&format!("http://{gone}")).unwrap()), plain());
     let v1 = gateway.get("/v1/taxa");
     assert_eq!((v1.status, v1.json()["status"].as_u64()), (502, Some(502)));
     assert!(v1.json()["error"].as_str().unwrap().contains("connection"), "{}", v1.text());
@@ -209,41 +210,30 @@ fn what_is_sent_a_second_time_pays_a_second_time() {
 
 #[test]
 fn twins_share_one_request() {
-    let flying = Arc::new(AtomicUsize::new(0));
-    let seen = flying.clone();
+    let (go, gate) = gate();
     let origin = Origin::start(move |_| {
         // The first waits for its twins to be in the gateway.
-        for _ in 0..500 {
-            if seen.load(Ordering::SeqCst) >= 7 {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        gate.pass();
         Say::ok("Cache-Control: max-age=600\r\n", "one for all")
     });
     let gateway = before(&origin);
-    std::thread::scope(|scope| {
-        for agent in 0..8 {
-            let gateway = &gateway;
-            scope.spawn(move || {
-                let answer = gateway.get_with("/twins", &format!("User-Agent: script-{}\r\n", agent % 3));
-                assert_eq!(answer.text(), "one for all");
-            });
-        }
-        gateway.until("all are waiting", |gateway| gateway.metric("inat_requests_waiting") == 8);
-        flying.store(8, Ordering::SeqCst);
-    });
+    let twins: Vec<_> =
+        (0..8).map(|agent| gateway.ask("/twins", &format!("User-Agent: script-{}\r\n", agent % 3))).collect();
+    gateway.until("all are waiting", |gateway| gateway.metric("inat_requests_waiting") == 8);
+    drop(go);
+    for mut twin in twins {
+        assert_eq!(Answer::read(&mut twin).unwrap().text(), "one for all");
+    }
     assert_eq!(origin.count(), 1);
     assert!(gateway.metric("inat_requests_total{status=\"200\",cache=\"collapsed\"}") >= 1);
 }
 
 #[test]
 fn a_full_house_answers_from_the_cache_only() {
-    let open = Arc::new(AtomicBool::new(false));
-    let opened = open.clone();
+    let (go, gate) = gate();
     let origin = Origin::start(move |seen| {
-        while seen.target() == "/held" && !opened.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(10));
+        if seen.target() == "/held" {
+            gate.pass();
         }
         Say::ok("Cache-Control: max-age=600\r\n", "x")
     });
@@ -251,15 +241,13 @@ fn a_full_house_answers_from_the_cache_only() {
     config.max_waiting = 1;
     let gateway = start(config, plain());
     assert_eq!(gateway.get("/known").status, 200);
-    std::thread::scope(|scope| {
-        let held = scope.spawn(|| gateway.get("/held").status);
-        gateway.until("one waits", |gateway| gateway.metric("inat_requests_waiting") == 1);
-        let refused = gateway.get("/new");
-        assert_eq!((refused.status, refused.field("retry-after").as_deref()), (503, Some("1")));
-        assert_eq!(gateway.get("/known").status, 200);
-        open.store(true, Ordering::SeqCst);
-        assert_eq!(held.join().unwrap(), 200);
-    });
+    let mut held = gateway.ask("/held", "");
+    gateway.until("one waits", |gateway| gateway.metric("inat_requests_waiting") == 1);
+    let refused = gateway.get("/new");
+    assert_eq!((refused.status, refused.field("retry-after").as_deref()), (503, Some("1")));
+    assert_eq!(gateway.get("/known").status, 200);
+    drop(go);
+    assert_eq!(Answer::read(&mut held).unwrap().status, 200);
     assert_eq!(origin.count(), 2);
 }
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use inat_gateway::{Listen, serve};
 
-use crate::support::{Answer, Origin, Say, config, plain, start};
+use crate::support::{Answer, Origin, Say, config, connect, gate, in_time, plain, start, until};
 
 fn held(size: usize) -> (Origin, std::sync::mpsc::Sender<()>) {
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let released = std::sync::Mutex::new(released);
+    let (release, gate) = gate();
     let origin = Origin::start(move |seen| {
         if seen.target() == "/held" {
-            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(30));
+            gate.pass();
         }
         Say::ok("", &"d".repeat(size))
     });
@@ -63,19 +62,17 @@ fn told_twice_it_does_not_wait() {
     let mut config = config(vec![origin.upstream()]);
     config.drain = Duration::from_secs(3600);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let gateway = runtime.block_on(serve(config, plain().timeout(Duration::from_secs(3600)))).unwrap();
+    let gateway = runtime.block_on(in_time(serve(config, plain().timeout(Duration::from_secs(3600))))).unwrap();
     let Listen::Tcp(addr) = gateway.listening()[0] else { panic!("it listens elsewhere") };
     let (once, told_once) = tokio::sync::oneshot::channel::<()>();
     let (twice, told_twice) = tokio::sync::oneshot::channel::<()>();
     let served = runtime.spawn(gateway.run(async { drop(told_once.await) }, async { drop(told_twice.await) }));
-    let mut stream = TcpStream::connect(addr).unwrap();
+    let mut stream = connect(addr);
     stream.write_all(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    while origin.count() == 0 {
-        std::thread::yield_now();
-    }
+    until("it waits", || origin.count() == 1);
     drop((once, twice));
     assert_eq!(Answer::read(&mut stream).unwrap().status, 503);
-    assert!(runtime.block_on(served).is_ok());
+    assert!(runtime.block_on(in_time(served)).is_ok());
     drop(release);
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use crate::support::{Answer, Origin, Say, before, config, plain, start};
+use crate::support::{Answer, Origin, Say, before, config, gate, plain, start};
 
 #[test]
 fn targets_methods_and_bodies_pass_byte_for_byte() {
@@ -231,14 +231,13 @@ fn an_answer_says_in_one_way_where_it_ends() {
 /// The next event is sent when the client has read the one before.
 #[test]
 fn events_are_passed_on_as_they_come() {
-    let (go, gate) = std::sync::mpsc::channel::<()>();
-    let gate = std::sync::Mutex::new(gate);
+    let (go, gate) = gate();
     let origin = Origin::by_hand(move |_, stream| {
         let head =
             "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
         stream.write_all(head.as_bytes()).unwrap();
         for number in 0..3 {
-            gate.lock().unwrap().recv().unwrap();
+            gate.pass();
             stream.write_all(format!("9\r\ndata: {number}\n\n\r\n").as_bytes()).unwrap();
         }
         stream.write_all(b"0\r\n\r\n").is_ok()

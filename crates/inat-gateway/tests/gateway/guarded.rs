@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use inat_gateway::{Config, Error, Upstream, serve};
 use inat_session::Session;
 
-use crate::support::{Answer, Origin, Say, before, config, plain, start};
+use crate::support::{Answer, Origin, Say, before, config, nobody, plain, start, try_to_start};
 
 #[test]
 fn malformed_and_hostile_shapes_are_refused_and_reach_nobody() {
@@ -130,12 +130,14 @@ fn sizes_are_bounded() {
 
 #[test]
 fn a_loop_is_seen() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
-    let mut config = config(vec![inat_gateway::Upstream::origin(&format!("http://{addr}")).unwrap()]);
-    config.listen = vec![addr.to_string().parse().unwrap()];
-    let gateway = start(config, plain());
+    // Its own port has to be known before it listens there. Should another program be quicker, the next one will do.
+    let before_itself = || {
+        let (_, addr) = nobody();
+        let mut config = config(vec![Upstream::origin(&format!("http://{addr}")).unwrap()]);
+        config.listen = vec![addr.to_string().parse().unwrap()];
+        try_to_start(config, plain()).ok()
+    };
+    let gateway = (0..20).find_map(|_| before_itself()).unwrap();
     let answer = gateway.get("/round");
     assert_eq!((answer.status, answer.json()["status"].as_u64()), (508, Some(508)));
     assert_eq!(gateway.metric("inat_upstream_requests_total"), 1);

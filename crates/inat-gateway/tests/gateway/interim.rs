@@ -1,21 +1,18 @@
 //! What upstream says before it answers (RFC 9110 §15.2).
 
 use std::io::{Read, Write};
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
 
-use super::support::{Answer, Origin, Say, before};
+use super::support::{Answer, Origin, Say, before, gate};
 
 const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n";
 
 #[test]
 fn it_is_handed_on_at_once() {
-    let (go, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
+    let (go, gate) = gate();
     let origin = Origin::by_hand(move |_, stream| {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
         stream.write_all(HINTS.as_bytes()).unwrap();
-        gate.lock().unwrap().recv().unwrap();
+        gate.pass();
         stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok()
     });
     let gateway = before(&origin);
@@ -36,10 +33,9 @@ fn it_is_handed_on_at_once() {
 
 #[test]
 fn all_twins_hear_it_and_those_who_cannot_do_not() {
-    let (go, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
+    let (go, gate) = gate();
     let origin = Origin::by_hand(move |seen, stream| {
-        gate.lock().unwrap().recv().unwrap();
+        gate.pass();
         stream.write_all(HINTS.as_bytes()).unwrap();
         let body = seen.field("authorization").unwrap_or_default();
         let text = format!("Cache-Control: max-age=60\r\nContent-Length: {}\r\n\r\n{body}", body.len());

@@ -4,18 +4,22 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use inat_gateway::{Config, Upstream, faithful, serve, signalled};
 use inat_session::Session;
 
-use crate::support::{Answer, Origin, Say};
+use crate::support::{Answer, Origin, Say, connect, until};
 
 /// Not a test: the gateway in a process of its own. Its settings are in the environment.
 #[test]
 #[ignore = "run by the tests below"]
 fn child() {
     let folder = std::path::PathBuf::from(std::env::var_os("GATEWAY_FOLDER").expect("run by the tests below"));
+    // It ends with whoever started it, who says nothing and holds the other end.
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read(&mut [0]);
+        std::process::exit(1);
+    });
     let mut config = Config::default();
     config.listen = vec!["127.0.0.1:0".parse().unwrap()];
     config.upstreams = vec![Upstream::origin(&std::env::var("GATEWAY_UPSTREAM").unwrap()).unwrap()];
@@ -45,27 +49,25 @@ struct Process {
 impl Process {
     fn start(folder: &Path, origin: &Origin) -> Self {
         let _ = std::fs::remove_file(folder.join("address"));
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let child = Command::new(std::env::current_exe().unwrap())
             .args(["processes::child", "--exact", "--ignored"])
             .env("GATEWAY_FOLDER", folder)
             .env("GATEWAY_UPSTREAM", format!("http://{}", origin.addr))
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        for _ in 0..2000 {
-            if let Ok(address) = std::fs::read_to_string(folder.join("address")) {
-                let address = address.trim_start_matches("http://").to_owned();
-                return Self { child, address };
-            }
-            assert_eq!(child.try_wait().unwrap(), None, "it ended before it began");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("it never began");
+        let mut process = Self { child, address: String::new() };
+        until("it begins", || {
+            assert_eq!(process.child.try_wait().unwrap(), None, "it ended before it began");
+            process.address = std::fs::read_to_string(folder.join("address")).unwrap_or_default();
+            !process.address.is_empty()
+        });
+        process
     }
 
     fn ask(&self, target: &str, fields: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut stream = connect(self.address.trim_start_matches("http://").parse().unwrap());
         write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").unwrap();
         stream
     }
@@ -77,6 +79,11 @@ impl Process {
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
+    }
+
+    fn ends_well(mut self) {
+        until("it ends", || self.child.try_wait().unwrap().is_some());
+        assert!(self.child.wait().unwrap().success());
     }
 }
 
@@ -91,7 +98,7 @@ impl Drop for Process {
 fn sigterm_lets_a_download_end() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::start(|_| Say::ok("", &"d".repeat(30 << 20)));
-    let mut gateway = Process::start(folder.path(), &origin);
+    let gateway = Process::start(folder.path(), &origin);
     let mut stream = gateway.ask("/large", "");
     let mut first = [0; 4096];
     stream.read_exact(&mut first).unwrap();
@@ -100,7 +107,7 @@ fn sigterm_lets_a_download_end() {
     stream.read_to_end(&mut rest).unwrap();
     let head = first.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     assert_eq!(first.len() + rest.len() - head, 30 << 20);
-    assert!(gateway.child.wait().unwrap().success());
+    gateway.ends_well();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Origin, Running, Say, config, plain, start};
+use crate::support::{Answer, ENOUGH, Origin, Running, Say, config, gate, plain, start, until};
 
 fn is_ended(stream: &mut TcpStream) -> bool {
     let mut rest = Vec::new();
@@ -25,7 +25,7 @@ fn header_sections_that_drip_and_bodies_that_pause_are_cut_off() {
     let started = Instant::now();
     let mut cut = false;
     dripping.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n").unwrap();
-    while started.elapsed() < Duration::from_secs(20) && !cut {
+    while started.elapsed() < ENOUGH && !cut {
         // Each byte would start a timer anew that only watches for silence.
         cut = dripping.write_all(b"X").is_err() || matches!(dripping.read(&mut [0]), Ok(0));
     }
@@ -45,23 +45,23 @@ fn header_sections_that_drip_and_bodies_that_pause_are_cut_off() {
 
 #[test]
 fn idle_connections_end_and_busy_ones_do_not() {
-    let origin = Origin::start(|_| {
-        std::thread::sleep(Duration::from_millis(900));
+    // Longer than a machine that does much else keeps one of us waiting.
+    let idle = Duration::from_millis(1200);
+    let origin = Origin::start(move |_| {
+        std::thread::sleep(2 * idle);
         Say::ok("", "late")
     });
     let mut config = config(vec![origin.upstream()]);
-    config.idle_timeout = Duration::from_millis(200);
-    config.head_timeout = Duration::from_millis(200);
-    config.stall_timeout = Duration::from_millis(200);
+    config.idle_timeout = idle;
+    config.head_timeout = idle;
+    config.stall_timeout = idle;
     let gateway = start(config, plain());
-    let mut silent = gateway.connect();
+    let (mut silent, mut late, mut kept) = (gateway.connect(), gateway.ask("/late", ""), gateway.ask("/kept", ""));
     assert!(is_ended(&mut silent), "one that never says a word");
-    assert_eq!(gateway.get("/late").text(), "late", "waiting for upstream is not idling");
-    let mut kept = gateway.connect();
-    for _ in 0..2 {
-        kept.write_all(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        assert_eq!(Answer::read(&mut kept).unwrap().text(), "late");
-    }
+    assert_eq!(Answer::read(&mut late).unwrap().text(), "late", "waiting for upstream is not idling");
+    assert_eq!(Answer::read(&mut kept).unwrap().text(), "late");
+    kept.write_all(b"GET /again HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert_eq!(Answer::read(&mut kept).unwrap().text(), "late");
     assert!(is_ended(&mut kept));
 }
 
@@ -70,7 +70,8 @@ fn a_client_that_stops_reading_is_let_go() {
     let body = "z".repeat(32 << 20);
     let origin = Origin::start(move |_| Say::ok("Cache-Control: max-age=600\r\n", &body));
     let mut config = config(vec![origin.upstream()]);
-    config.stall_timeout = Duration::from_millis(300);
+    // Who reads must not be taken for one who does not, only because the machine does much else.
+    config.stall_timeout = Duration::from_secs(2);
     let gateway = start(config, plain().read_whole(64 << 20));
     assert_eq!(gateway.get("/big").body.len(), 32 << 20);
     let mut stuck = gateway.connect();
@@ -105,28 +106,16 @@ fn two_thousand_connections_leave_room_for_one_more() {
 
 #[test]
 fn beyond_the_bound_busy_connections_are_told_so() {
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let released = std::sync::Mutex::new(released);
+    let (release, gate) = gate();
     let origin = Origin::start(move |_| {
-        let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        gate.pass();
         Say::ok("", "x")
     });
     let mut config = config(vec![origin.upstream()]);
     config.max_connections = 2;
     let gateway = start(config, plain());
-    let busy: Vec<_> = ["/a", "/b"]
-        .map(|target| {
-            let mut stream = gateway.connect();
-            stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
-            stream
-        })
-        .into();
-    for _ in 0..1000 {
-        if origin.count() == 2 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let busy = ["/a", "/b"].map(|target| gateway.ask(target, ""));
+    until("both wait", || origin.count() == 2);
     let refused = gateway.get("/c");
     assert_eq!((refused.status, refused.field("retry-after").as_deref()), (503, Some("1")));
     assert_eq!(refused.json()["status"], 503);
@@ -203,11 +192,10 @@ fn answers_are_fetched_as_there_is_room_for_them() {
 
 #[test]
 fn who_has_closed_its_side_may_still_listen_for_a_while() {
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let released = std::sync::Mutex::new(released);
+    let (release, gate) = gate();
     let origin = Origin::start(move |seen| {
         if seen.target() != "/now" {
-            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+            gate.pass();
         }
         Say::ok("", &"x".repeat(3 << 20))
     });
@@ -234,7 +222,8 @@ fn who_has_closed_its_side_may_still_listen_for_a_while() {
     assert_eq!(Answer::read(&mut stream).unwrap().status, 200);
     let mut stream = closed(&patient, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc");
     assert!(Answer::read(&mut stream).is_none_or(|answer| answer.status == 400), "that was no whole request");
-    config.half_open = Duration::from_millis(50);
+    // Not so hasty that the request has not reached upstream by then.
+    config.half_open = Duration::from_secs(1);
     let hasty = start(config, plain());
     let mut stream = closed(&hasty, "GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(Answer::read(&mut stream).is_none());

@@ -3,12 +3,18 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use inat_gateway::{Config, Drained, Listen, Upstream, faithful, serve};
+use inat_gateway::{Config, Drained, Error, Listen, Upstream, faithful, serve};
 use inat_session::{Session, SessionBuilder};
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
+
+/// Longer than anything here takes on a machine that does much else: what takes longer never ends.
+pub const ENOUGH: Duration = Duration::from_secs(60);
 
 /// A request as the origin saw it.
 #[derive(Clone, Debug, Default)]
@@ -130,11 +136,57 @@ fn line(reader: &mut BufReader<TcpStream>) -> Option<String> {
     (reader.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
 }
 
+/// Where an origin waits until the test lets it go on.
+pub struct Gate(Mutex<Receiver<()>>);
+
+/// Each word lets one through, and without the other end everybody goes through.
+pub fn gate() -> (Sender<()>, Gate) {
+    let (go, wait) = channel();
+    (go, Gate(Mutex::new(wait)))
+}
+
+impl Gate {
+    pub fn pass(&self) {
+        let word = self.0.lock().unwrap().recv_timeout(ENOUGH);
+        assert_ne!(word, Err(RecvTimeoutError::Timeout), "nobody opens the gate");
+    }
+}
+
+/// An address where nobody listens, nor can anybody while the socket is kept.
+pub fn nobody() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let addr = socket.local_addr().unwrap();
+    (socket, addr)
+}
+
+/// A connection that waits for bytes, and for room for them, but not for ever.
+pub fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(ENOUGH)).unwrap();
+    stream.set_write_timeout(Some(ENOUGH)).unwrap();
+    stream
+}
+
+/// Waits until it holds; a test that waits in vain fails.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < ENOUGH, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What comes of it; a test that waits in vain fails.
+pub async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(ENOUGH, work).await.expect("waited in vain")
+}
+
 /// A gateway on a runtime of its own.
 pub struct Running {
     pub addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<Drained>>,
+    thread: Option<JoinHandle<Option<Drained>>>,
 }
 
 /// A session that only does what HTTP says.
@@ -144,7 +196,7 @@ pub fn plain() -> SessionBuilder {
 
 /// A session that knows what it has in front of it.
 pub fn by_the_librarys_rules() -> SessionBuilder {
-    faithful(Session::builder()).cache_in_memory().budget_in_memory().unlimited().timeout(Duration::from_secs(5))
+    faithful(Session::builder()).cache_in_memory().budget_in_memory().unlimited().timeout(ENOUGH / 2)
 }
 
 /// In front of this origin, as a plain caching proxy.
@@ -160,22 +212,33 @@ pub fn config(upstreams: Vec<Upstream>) -> Config {
 }
 
 pub fn start(config: Config, builder: SessionBuilder) -> Running {
-    let (ready, opened) = std::sync::mpsc::channel();
+    try_to_start(config, builder).unwrap()
+}
+
+/// Starts it where it can listen as it is told to.
+pub fn try_to_start(config: Config, builder: SessionBuilder) -> Result<Running, Error> {
+    let (ready, opened) = channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async move {
-            let gateway = serve(config, builder).await.unwrap();
-            ready.send(gateway.listening().to_vec()).unwrap();
-            gateway.run_until(async { drop(stopped.await) }).await
+            let gateway = match serve(config, builder).await {
+                Ok(gateway) => gateway,
+                Err(error) => {
+                    ready.send(Err(error)).unwrap();
+                    return None;
+                }
+            };
+            ready.send(Ok(gateway.listening().to_vec())).unwrap();
+            Some(gateway.run_until(async { drop(stopped.await) }).await)
         })
     });
-    let listening = opened.recv().unwrap();
+    let listening = opened.recv_timeout(ENOUGH).unwrap()?;
     let addr = listening
         .iter()
         .find_map(|listen| if let Listen::Tcp(addr) = listen { Some(*addr) } else { None })
         .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 1)));
-    Running { addr, stop: Some(stop), thread: Some(thread) }
+    Ok(Running { addr, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Running {
@@ -185,27 +248,35 @@ impl Running {
 
     pub fn join(mut self) -> Drained {
         self.stop();
-        self.thread.take().unwrap().join().unwrap()
+        ended(self.thread.take().unwrap()).unwrap().unwrap()
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        connect(self.addr)
+    }
+
+    /// Says these bytes on a connection of their own.
+    pub fn tell(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(bytes.as_ref()).unwrap();
         stream
+    }
+
+    /// Asks for this, and leaves the answer to be read.
+    pub fn ask(&self, target: &str, fields: &str) -> TcpStream {
+        self.tell(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"))
     }
 
     /// Says these bytes on a connection of their own, and reads one answer.
     pub fn say(&self, bytes: impl AsRef<[u8]>) -> Answer {
-        let mut stream = self.connect();
-        stream.write_all(bytes.as_ref()).unwrap();
+        let mut stream = self.tell(&bytes);
         Answer::read(&mut stream).unwrap_or_else(|| panic!("no answer to {}", String::from_utf8_lossy(bytes.as_ref())))
     }
 
     pub fn request(&self, method: &str, target: &str, fields: &str, body: &str) -> Answer {
         let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         let text = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{fields}{length}\r\n{body}", self.addr);
-        let mut stream = self.connect();
-        stream.write_all(text.as_bytes()).unwrap();
+        let mut stream = self.tell(&text);
         Answer::read_to(method, &mut stream).unwrap_or_else(|| panic!("no answer to {text}"))
     }
 
@@ -226,23 +297,25 @@ impl Running {
 
     /// Waits until it holds; a test that waits in vain fails.
     pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        for _ in 0..1000 {
-            if holds(self) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("waited in vain: {what}");
+        until(what, || holds(self));
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        // A test that has failed waits for nothing.
+        if let Some(thread) = self.thread.take()
+            && !std::thread::panicking()
+        {
+            let _ = ended(thread);
         }
     }
+}
+
+fn ended<T>(thread: JoinHandle<T>) -> std::thread::Result<T> {
+    until("the gateway ends", || thread.is_finished());
+    thread.join()
 }
 
 /// An answer as the client saw it.

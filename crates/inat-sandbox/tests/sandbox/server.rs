@@ -155,14 +155,14 @@ fn waiting_for_arrivals_and_stopping_in_their_midst() {
     let closed = std::sync::Mutex::new(closed);
     let sandbox = Sandbox::start(Config::handler(move |_| {
         // Held until the test lets go of its end.
-        let _ = closed.lock().unwrap().recv();
+        let _ = closed.lock().unwrap().recv_timeout(Duration::from_secs(60));
         Some(Answer::new(200))
     }))
     .unwrap();
     assert!(!sandbox.wait_for("/", 1, Duration::from_millis(1)));
     let mut stream = connect(sandbox.addr());
     stream.write_all(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    assert!(sandbox.wait_for("/held", 1, Duration::from_secs(20)));
+    assert!(sandbox.wait_for("/held", 1, Duration::from_secs(30)));
     assert_eq!(sandbox.log()[0].status, None);
     let addr = sandbox.addr();
     let start = Instant::now();

@@ -91,7 +91,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Which statuses are kept: only 200 by default.
+    /// Which statuses are kept: only 200 by default. With none named, all that HTTP lets a cache keep.
     pub fn allowable_codes(mut self, codes: impl IntoIterator<Item = u16>) -> Self {
         self.rules.allowable_codes = Some(self.statuses(codes));
         self

@@ -60,9 +60,17 @@ impl Glob {
         Self { text: pattern.to_owned(), tokens, ending }
     }
 
-    /// The same pattern for picking entries: it ends where a part of the URL ends, so that `taxa/1` is not `taxa/10` as well.
+    /// The same pattern for picking entries, as [`Store::list`](crate::store::Store::list) and
+    /// [`clear`](crate::store::Store::clear) do: it ends where a part of the URL ends, so that `taxa/1` is not `taxa/10` as well.
     /// With a `*` at its end it matches whatever begins so.
-    pub(crate) fn of_entries(pattern: &str) -> Self {
+    ///
+    /// ```
+    /// # use inat_session::cache::Glob;
+    /// let one = Glob::of_entries("/v1/taxa/1");
+    /// assert!(one.matches(&"https://api.inaturalist.org/v1/taxa/1?locale=de".parse().unwrap()));
+    /// assert!(!one.matches(&"https://api.inaturalist.org/v1/taxa/10".parse().unwrap()));
+    /// ```
+    pub fn of_entries(pattern: &str) -> Self {
         let mut glob = Self::new(pattern);
         let ends_open = pattern.is_empty() || pattern.ends_with(['*', '/', '?', '&']);
         if glob.ending == Ending::Anything && !ends_open {

@@ -20,8 +20,7 @@ use super::resource_of;
 /// The resources, as [`resource_of`] names them, whose stored answers a request made outdated. Empty for a safe method and
 /// after an error. `method` is the one the request means ([`super::effective_method`]).
 pub fn invalidated(method: &Method, url: &Url, status: StatusCode, headers: &HeaderMap) -> Vec<String> {
-    let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
-    if safe || !(status.is_success() || status.is_redirection()) {
+    if method.is_safe() || !(status.is_success() || status.is_redirection()) {
         return Vec::new();
     }
     let mut resources = vec![resource_of(url)];

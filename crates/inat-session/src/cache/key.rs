@@ -64,6 +64,16 @@ impl Key {
         Self(blake3::derive_key("inat-session 2026-11 key of an answer whose sender is not verified", &self.0))
     }
 
+    /// All of it, for a store that keeps keys.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// One that was kept.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The first 64 bits, for an integer primary key; the rest is checked in the row.
     pub fn short(&self) -> i64 {
         let mut first = [0; 8];

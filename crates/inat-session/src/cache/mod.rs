@@ -48,6 +48,7 @@ use url::Url;
 pub use answer::{Answer, answer};
 pub use combine::splice;
 pub use compile::as_headers_say;
+pub(crate) use dates::parse as parse_date;
 pub use entry::{Entry, Flags, LifetimeSource, Part, Policy, Vary};
 pub use freshen::revalidated;
 pub use glob::Glob;

@@ -70,7 +70,7 @@ impl Limiter {
             let mut held = self.line_up(&desk, until, on_wait).await?;
             // The caller may have been busy elsewhere when its slot came.
             let overdue = held.is_overdue(clock);
-            if let Some(permit) = self.permit(&desk, &mut held, overdue, started).await? {
+            if let Some(permit) = self.permit(&desk, &mut held, overdue, until, started).await? {
                 return Ok(permit);
             }
         }
@@ -92,7 +92,7 @@ impl Limiter {
         let started = clock.monotonic();
         let mut held =
             Held { desk: Arc::clone(&desk), slot: permit.slot, before: started, due: clock.now(), waiter: None };
-        match self.permit(&desk, &mut held, true, started).await? {
+        match self.permit(&desk, &mut held, true, self.latest(&patience), started).await? {
             Some(permit) => Ok(permit),
             None => self.acquire(url, patience, on_wait).await,
         }
@@ -104,9 +104,10 @@ impl Limiter {
         desk: &Desk,
         held: &mut Held,
         doubt: bool,
+        until: Option<Duration>,
         started: Duration,
-    ) -> Result<Option<Permit>, LedgerError> {
-        let stands = self.stands(held, doubt).await?;
+    ) -> Result<Option<Permit>, Refusal> {
+        let stands = self.stands(held, doubt, until).await?;
         let clock = &self.0.clock;
         let (at, monotonic) = (clock.now(), clock.monotonic());
         Ok(held.slot.take().filter(|_| stands).map(|slot| Permit {

@@ -121,7 +121,7 @@ impl Limiter {
                 self.0.waits.sleep_until(&self.0.clock, held.due).await?;
             }
             let doubt = !held.is_due() || held.is_overdue(&self.0.clock);
-            if self.stands(&mut held, doubt).await? {
+            if self.stands(&mut held, doubt, until).await? {
                 held.waiter = None;
                 return Ok(held);
             }
@@ -176,7 +176,12 @@ impl Limiter {
     }
 
     /// Whether a slot still stands; the ledger is asked when that is in doubt. `false`: reserve another.
-    pub(super) async fn stands(&self, held: &mut Held, mut doubt: bool) -> Result<bool, LedgerError> {
+    pub(super) async fn stands(
+        &self,
+        held: &mut Held,
+        mut doubt: bool,
+        until: Option<Duration>,
+    ) -> Result<bool, Refusal> {
         let Some(slot) = held.slot else { return Ok(false) };
         while doubt {
             let before = self.0.clock.monotonic();
@@ -194,7 +199,11 @@ impl Limiter {
                 Confirmed::Gone => return Ok(false),
                 Confirmed::Early { wait } => {
                     let clock = &self.0.clock;
-                    self.0.waits.sleep_until(clock, clock.now().plus(wait)).await?;
+                    let due = clock.now().plus(wait);
+                    if until.is_some_and(|until| clock.monotonic().saturating_add(wait) > until) {
+                        return Err(Refusal::TooLong { until: due });
+                    }
+                    self.0.waits.sleep_until(clock, due).await?;
                 }
             }
         }

@@ -18,6 +18,7 @@ const LONGEST_STOP: Duration = Duration::from_secs(86_400);
 
 /// Why a bucket is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stop {
     /// The server said how long to wait (`Retry-After`), with this status.
     Told(u16),

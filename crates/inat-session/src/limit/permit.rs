@@ -119,6 +119,7 @@ impl fmt::Display for WaitReason {
 
 /// Why there is no permit. Nothing was consumed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The wait would be longer than allowed.
     #[error("the budget has no slot until {until}")]
@@ -147,6 +148,7 @@ pub enum Refusal {
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The server answered.
     Fine,

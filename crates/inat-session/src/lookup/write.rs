@@ -7,7 +7,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
 use super::written::Write;
-use super::{Question, Shelf, asked, is_safe, warn};
+use super::{Question, Shelf, asked, warn};
 use crate::Timestamp;
 use crate::cache::{self, Entry, Keep, Key, Part, Received, Rules, WhyNot};
 use crate::prepare::Prepared;
@@ -202,7 +202,7 @@ impl Shelf {
     /// Drops what a write has made outdated (RFC 9111 §4.4).
     pub(crate) fn invalidate(&self, prepared: &Prepared, status: StatusCode, headers: &HeaderMap) -> Invalidated {
         let method = self.rules().method(&prepared.method, &prepared.headers);
-        let changes_nothing = is_safe(&method) || self.rules().allows(&method);
+        let changes_nothing = method.is_safe() || self.rules().allows(&method);
         if changes_nothing || self.rules().disabled {
             return Invalidated::default();
         }

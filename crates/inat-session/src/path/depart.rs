@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::trip::Trip;
+use crate::event::About;
 use crate::limit::{Permit, Refusal};
 use crate::prepare::Prepared;
 use crate::transport::{Departure, Leave};
@@ -39,16 +40,18 @@ impl Trip {
         if !permit.may_pass() {
             return (Departure::default(), asked);
         }
-        let (trip, options, url) = (self.clone(), prepared.options.clone(), prepared.url.clone());
+        let (trip, options) = (self.clone(), prepared.options.clone());
+        let (method, url) = (prepared.method.clone(), prepared.url.clone());
         let (found, permit) = (Arc::downgrade(&asked.0), Arc::new(Mutex::new(permit)));
         let ask = move |leave| {
-            let (trip, url, found, permit) = (trip.clone(), url.clone(), found.upgrade(), permit.clone());
+            let (trip, found, permit) = (trip.clone(), found.upgrade(), permit.clone());
+            let (method, url) = (method.clone(), url.clone());
             let patience = trip.patience_of(&options);
             let asking = async move {
                 // The request may have had its answer meanwhile.
                 let Some(found) = found.map(Asked) else { return true };
                 let limiter = &trip.core().limiter;
-                let tell = |wait: &_| trip.tell_wait(wait);
+                let tell = |wait: &_| trip.tell_wait(About { method: &method, url: &url }, wait);
                 let renewed = match leave {
                     Leave::Still => {
                         let last = permit.lock().unwrap_or_else(PoisonError::into_inner).clone();

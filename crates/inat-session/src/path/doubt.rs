@@ -7,7 +7,6 @@ use http::{HeaderMap, StatusCode};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::trip::Trip;
-use crate::lookup::is_safe;
 use crate::parts::Core;
 use crate::prepare::{Payload, Prepared};
 use crate::runtime::may_wait;
@@ -30,7 +29,7 @@ impl Doubt {
             prepared: Prepared { payload: Payload::Empty, ..prepared.clone() },
             _promise: trip.core().tasks.promise(),
         };
-        Self((!is_safe(&prepared.method)).then(write))
+        Self((!prepared.method.is_safe()).then(write))
     }
 
     /// It is known.

@@ -1,13 +1,11 @@
 //! Boarding: joining a twin's flight in this process, or waiting for one in another, and flying oneself otherwise.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderName, Method, StatusCode};
+use http::{Method, StatusCode};
 
+use super::lease::{Lease, Waited};
 use super::trip::Trip;
 use crate::cache::Key;
 use crate::coalesce::{Landing, Twin};
@@ -15,15 +13,7 @@ use crate::lookup::{Found, Question};
 use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::response::{Expiry, Origin, Response};
-use crate::stage::Stage;
 use crate::{Error, Freshness, Kind, Options};
-
-/// How long a lease holds without being renewed: how long others wait for a process that was killed.
-const LEASE: Duration = Duration::from_secs(5);
-/// How often it is renewed.
-const RENEWAL: Duration = Duration::from_secs(2);
-/// How often those who wait look whether the answer is there.
-const GLANCE: Duration = Duration::from_millis(25);
 
 /// Asks the server, together with whoever else asks for the same.
 pub(super) async fn board(trip: &Trip, prepared: Arc<Prepared>, question: Question) -> Result<Response, Error> {
@@ -59,53 +49,10 @@ fn together(mut trip: Trip, prepared: Arc<Prepared>, key: Key) -> Flying {
     })
 }
 
-/// Renews an answer that was served stale. However often it was served, it is renewed once.
-pub(super) fn refresh_in_background(core: &Arc<Core>, prepared: Arc<Prepared>) {
-    let key = core.shelf.key(&prepared);
-    let Some(renewal) = core.renewals.begin(key) else { return };
-    let core_of_task = core.clone();
-    core.tasks.start(async move {
-        let _renewal = renewal;
-        if let Err(error) = renew(&core_of_task, &prepared, key).await {
-            tracing::debug!("a refresh in the background failed: {error}");
-        }
-    });
-}
-
-async fn renew(core: &Arc<Core>, prepared: &Prepared, key: Key) -> Result<(), Error> {
-    if matches!(core.shelf.look(prepared, core.clock.now()), Found::Hit(served) if !served.refresh) {
-        // Somebody has done it between our look and now.
-        return Ok(());
-    }
-    let mut again = without(prepared.clone(), [IF_MODIFIED_SINCE, IF_NONE_MATCH]);
-    // The caller has its part. Where the whole is stored, the whole is renewed.
-    let whole = without(again.clone(), [IF_RANGE, RANGE]);
-    if matches!(core.shelf.look(&whole, core.clock.now()), Found::Hit(_)) {
-        again = whole;
-    }
-    (again.options.freshness, again.options.stream) = (Freshness::Refresh, false);
-    // With what is stored: if the server has nothing new, it need not send it; if it is gone there, it has to go here.
-    let question = match core.shelf.look(&again, core.clock.now()) {
-        Found::Ask(question) => question,
-        Found::Hit(_) | Found::Refused(_) => Question::plain(Some(key), crate::cache::MissReason::Stale),
-    };
-    let mut response = board(&Trip::start(core), Arc::new(again), question).await?;
-    // What is too large to be read whole is stored when it has been read.
-    while response.chunk().await?.is_some() {}
-    Ok(())
-}
-
-fn without(mut prepared: Prepared, names: [HeaderName; 2]) -> Prepared {
-    for name in names {
-        prepared.headers.remove(name);
-    }
-    prepared
-}
-
 /// Whether twins may share what comes of this: a read whose answer has a place in the cache, and whose last answer was not of
 /// the kind that has none.
 fn may_share(core: &Core, prepared: &Prepared, key: &Key) -> bool {
-    !prepared.options.stream && crate::lookup::is_safe(&prepared.method) && !core.shelf.is_unshareable(key)
+    !prepared.options.stream && prepared.method.is_safe() && !core.shelf.is_unshareable(key)
 }
 
 /// Twins agree in everything: key (and with it identity), fields, how they want it done, and the last write of what they ask
@@ -193,92 +140,4 @@ fn note(trip: &Trip, prepared: &Prepared, key: Option<Key>, result: &Result<Resp
 /// Whether a status speaks of the server, and not of what was asked for.
 fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
-}
-
-/// What waiting for another process came to.
-enum Waited {
-    /// It fetched what was wanted.
-    Answered(Box<Response>),
-    /// It is ours to fetch.
-    Leads(Lease),
-}
-
-/// The right to fetch something while other processes wait for it, and those of this one who ask for the same entry in another
-/// way (twins agree in everything, a lease is for a key). Given back when it is dropped, too.
-struct Lease {
-    core: Arc<Core>,
-    key: Key,
-    holder: u64,
-    is_given_back: bool,
-}
-
-impl Lease {
-    async fn take(trip: &Trip, prepared: &Prepared, key: Key) -> Result<Waited, Error> {
-        let core = trip.core();
-        let lease = Self { core: core.clone(), key, holder: fastrand::u64(..), is_given_back: false };
-        let mut told = false;
-        let begun = trip.elapsed();
-        while !lease.renew() {
-            if core.shelf.is_unshareable(&key) {
-                // Whoever went first had nothing to share: nobody queues for that.
-                return Ok(Waited::Leads(lease));
-            }
-            if !told {
-                told = true;
-                core.listener.tell(Stage::Coalesce, || "waits for another process that asks for the same".to_owned());
-            }
-            if prepared.options.deadline.is_some_and(|deadline| trip.elapsed() >= deadline) {
-                let deadline = prepared.options.deadline.unwrap_or_default();
-                return Err(trip.error(Stage::Coalesce, prepared, Kind::Deadline(deadline)));
-            }
-            if trip.max_delay(prepared).is_some_and(|most| trip.elapsed().saturating_sub(begun) >= most) {
-                // Whoever goes first may wait for longer than this caller would. Let the budget say what it has to say.
-                return Ok(Waited::Leads(lease));
-            }
-            core.clock.sleep(GLANCE).await;
-            if prepared.options.freshness == Freshness::Normal
-                && let Found::Hit(served) = core.shelf.look(prepared, core.clock.now())
-            {
-                let mut response = served.response;
-                response.origin = response.origin.shared();
-                return Ok(Waited::Answered(Box::new(response)));
-            }
-        }
-        Ok(Waited::Leads(lease))
-    }
-
-    /// Takes or renews it. A store that cannot say is no reason to wait.
-    fn renew(&self) -> bool {
-        let now = self.core.clock.now();
-        self.core.shelf.store().lease(&self.key, self.holder, now, now.plus(LEASE)).unwrap_or(true)
-    }
-
-    /// Gives it back before the answer is handed over: whoever asks next must not find it taken.
-    fn give_back(mut self) {
-        self.is_given_back = true;
-        release(&self.core, &self.key, self.holder);
-    }
-
-    /// Renews it for as long as it is polled.
-    async fn keep(&self) -> Infallible {
-        loop {
-            self.core.clock.expire(RENEWAL).await;
-            self.renew();
-        }
-    }
-}
-
-impl Drop for Lease {
-    /// For flights that are cut off. Wherever that happens, nobody waits for the file there.
-    fn drop(&mut self) {
-        if !self.is_given_back {
-            release(&self.core, &self.key, self.holder);
-        }
-    }
-}
-
-fn release(core: &Core, key: &Key, holder: u64) {
-    if let Err(error) = core.shelf.store().release(key, holder) {
-        tracing::debug!("a lease runs out by itself: {error}");
-    }
 }

@@ -32,8 +32,9 @@ impl Trip {
             self.can_wait(prepared, asked)?;
         }
         let next = self.attempts + 1;
-        self.listener()
-            .tell_wait(Stage::Retry, Some(after), || format!("{why}; try {next} in {:.1} s", after.as_secs_f64()));
+        self.listener().tell_wait(prepared, Stage::Retry, Some(after), || {
+            format!("{why}; try {next} in {:.1} s", after.as_secs_f64())
+        });
         if self.left(prepared).is_some_and(|left| left <= after) {
             return Err(self.past_deadline(Stage::Retry, prepared));
         }
@@ -71,8 +72,9 @@ impl Trip {
         }
         let pause = until.since(self.now());
         if self.max_delay(prepared).is_none_or(|most| pause <= most) {
-            self.listener()
-                .tell_wait(Stage::Retry, Some(pause), || format!("{}: throttled until {until}", status.as_u16()));
+            self.listener().tell_wait(prepared, Stage::Retry, Some(pause), || {
+                format!("{}: throttled until {until}", status.as_u16())
+            });
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::settle::NO_BODY;
 use crate::cache::MissReason;
 use crate::dry_run::{Forecast, MockResponse, Plan};
 use crate::limit::Refusal;
-use crate::lookup::{Found, is_safe};
+use crate::lookup::Found;
 use crate::parts::Core;
 use crate::prepare::Prepared;
 use crate::response::{Content, Expiry, Origin, Response, Sent};
@@ -24,7 +24,7 @@ pub(super) fn is_rehearsal(core: &Core, prepared: &Prepared) -> bool {
 
 /// The answer of a dry run. Nothing is touched.
 pub(super) fn rehearse(core: &Core, prepared: &Prepared) -> Response {
-    core.listener.tell(Stage::DryRun, || {
+    core.listener.tell(prepared, Stage::DryRun, || {
         crate::format::format_request(prepared, true, core.timeout.of(&prepared.method, prepared.options.timeout).read)
     });
     MockResponse::default().answer(prepared, plan(core, prepared), core.clock.now())
@@ -38,7 +38,7 @@ pub(crate) fn plan(core: &Core, prepared: &Prepared) -> Plan {
         Found::Ask(question) => (format!("and have to ask ({})", question.reason), true),
     };
     let wait = if must_ask { core.limiter.forecast(&prepared.url).map_err(in_words) } else { Ok(Duration::ZERO) };
-    let store = match (is_safe(&prepared.method), core.shelf.covers(prepared)) {
+    let store = match (prepared.method.is_safe(), core.shelf.covers(prepared)) {
         (true, true) => "the answer, if its headers allow".to_owned(),
         (true, false) => "nothing".to_owned(),
         (false, _) => {
@@ -74,7 +74,7 @@ fn in_words(refusal: Refusal) -> String {
 
 /// Only the cache may answer, and it cannot: an error, or the reference's 504 for those who do not want errors.
 pub(super) fn refuse(core: &Core, prepared: &Prepared, reason: MissReason) -> Result<Response, Error> {
-    core.listener.tell(Stage::Lookup, || format!("not cached ({reason}), and the server must not be asked"));
+    core.listener.tell(prepared, Stage::Lookup, || format!("not cached ({reason}), and the server must not be asked"));
     if prepared.options.raise_for_status {
         return Err(Error::new(Stage::Lookup, Kind::NotCached).about(prepared.method.as_str(), mask_url(&prepared.url)));
     }
@@ -84,7 +84,7 @@ pub(super) fn refuse(core: &Core, prepared: &Prepared, reason: MissReason) -> Re
         version: Version::HTTP_11,
         headers: HeaderMap::new(),
         content: Content::Whole(NO_BODY),
-        origin: Origin::Network { attempts: 0, waited: Duration::ZERO },
+        origin: Origin::NotCached,
         request: Sent { method: prepared.method.clone(), url: prepared.url.clone() },
         history: Vec::new(),
         received: core.clock.now(),

@@ -76,7 +76,7 @@ impl Reply {
             Soundness::Sound => {}
             Soundness::Unexpected => arrived.sound = trip.core().shelf.rules().unasked_html,
             Soundness::False(reason) => {
-                trip.listener().tell(Stage::Validate, || reason.clone());
+                trip.listener().tell(prepared, Stage::Validate, || reason.clone());
                 if arrived.status.is_success() {
                     return Self::BadBody(reason);
                 }

@@ -39,8 +39,9 @@ impl Trip {
         self.attempts += 1;
         self.writes = self.core().shelf.writes.count();
         let attempt = self.attempts;
-        self.listener()
-            .tell(Stage::Transport, || format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url)));
+        self.listener().tell(prepared, Stage::Transport, || {
+            format!("try {attempt}: {} {}", prepared.method, mask_url(&prepared.url))
+        });
         let url = prepared.target.is_none().then(|| prepared.url.clone());
         let (departure, asked) = self.departure(prepared, permit);
         let outgoing = Outgoing { request, timeouts: limits, verify: prepared.options.verify, departure, url };
@@ -69,7 +70,7 @@ impl Trip {
             return Err(self.refusal(prepared, refusal));
         }
         if let Reply::Failed(fault) = &reply {
-            self.listener().tell(Stage::Transport, || fault.to_string());
+            self.listener().tell(prepared, Stage::Transport, || fault.to_string());
         }
         Ok(reply)
     }
@@ -82,7 +83,7 @@ impl Trip {
         };
         let response_time = self.now();
         let (status, version, reason) = (incoming.status, incoming.version, incoming.reason.take());
-        self.listener().tell(Stage::Transport, || {
+        self.listener().tell(prepared, Stage::Transport, || {
             format!("{} in {} ms", status.as_u16(), response_time.since(request_time).as_millis())
         });
         let bodiless = has_no_body(&prepared.method, status);
@@ -134,7 +135,9 @@ impl Trip {
     ) -> Result<(), Refusal> {
         let Ok(patience) = self.patience(prepared) else { return Ok(()) };
         let limiter = &self.core().limiter;
-        let permit = limiter.reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(wait)).await?;
+        let permit = limiter
+            .reserve_bytes(&prepared.url, declared, patience, &|wait| self.tell_wait(prepared.into(), wait))
+            .await?;
         let body = incoming.take_body();
         incoming.body = metered(body, self.core(), permit);
         Ok(())

@@ -10,9 +10,9 @@ use super::doubt::Doubt;
 use super::reply::{Arrived, ArrivedBody, Reply};
 use super::stream::Body;
 use super::trip::Trip;
-use super::{flight, stream};
+use super::{renewal, stream};
 use crate::cache::{Trouble, WhyNot};
-use crate::lookup::{Answered, Invalidated, Question, Served, Written, is_safe};
+use crate::lookup::{Answered, Invalidated, Question, Served, Written};
 use crate::prepare::{Prepared, has_outlived_its_token};
 use crate::response::{Content, Expiry, Origin, Response, Sent};
 use crate::runtime::may_wait;
@@ -30,9 +30,9 @@ pub(super) enum Settled {
 
 /// A hit: handed over at once, and refreshed behind the caller's back where that is allowed.
 pub(super) fn hit(trip: &Trip, prepared: &Arc<Prepared>, served: Served) -> Response {
-    trip.listener().tell(Stage::Lookup, || served.response.origin().to_string());
+    trip.listener().tell(prepared.as_ref(), Stage::Lookup, || served.response.origin().to_string());
     if served.refresh {
-        flight::refresh_in_background(trip.core(), prepared.clone());
+        renewal::refresh_in_background(trip.core(), prepared.clone());
     }
     served.response
 }
@@ -51,7 +51,7 @@ pub(super) async fn arrived(
     }
     let core = trip.core();
     let now = trip.now();
-    let writes = if is_safe(&prepared.method) { trip.writes } else { written(trip, prepared, &arrived) };
+    let writes = if prepared.method.is_safe() { trip.writes } else { written(trip, prepared, &arrived) };
     doubt.ends();
     let origin = Origin::Network { attempts: trip.attempts, waited: trip.waited };
     let written = if arrived.sound {
@@ -76,7 +76,7 @@ pub(super) async fn arrived(
             }
         }
         Written::HandedOn(why) => {
-            trip.listener().tell(Stage::Store, || format!("not kept: {why}"));
+            trip.listener().tell(prepared, Stage::Store, || format!("not kept: {why}"));
             handed_on(trip, prepared, arrived, origin)
         }
         Written::Combine(key, stored, entry, part) => {
@@ -94,7 +94,7 @@ pub(super) async fn arrived(
                 let mut response = handed_on(trip, prepared, arrived, origin);
                 let answered = Answered { response: &response, asked: &prepared.headers, writes };
                 response.expiry = core.shelf.put(&key, &entry, &body, &answered, now);
-                trip.listener().tell(Stage::Store, || response.expiry.to_string());
+                trip.listener().tell(prepared, Stage::Store, || response.expiry.to_string());
                 response
             }
         },
@@ -108,7 +108,7 @@ fn written(trip: &Trip, prepared: &Prepared, arrived: &Arrived) -> u64 {
     let shelf = &trip.core().shelf;
     let Invalidated { dropped, write } = may_wait(|| shelf.invalidate(prepared, arrived.status, &arrived.headers));
     if dropped > 0 {
-        trip.listener().tell(Stage::Store, || {
+        trip.listener().tell(prepared, Stage::Store, || {
             format!("{dropped} outdated {} dropped", if dropped == 1 { "answer" } else { "answers" })
         });
     }
@@ -159,7 +159,7 @@ pub(super) fn rescued(trip: &Trip, prepared: &Prepared, question: &Question) -> 
             Trouble::Network => None,
         };
     }
-    trip.listener().tell(Stage::Store, || format!("{trouble:?}: a stored answer is served in its place"));
+    trip.listener().tell(prepared, Stage::Store, || format!("{trouble:?}: a stored answer is served in its place"));
     Some(response)
 }
 

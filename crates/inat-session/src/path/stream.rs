@@ -217,7 +217,7 @@ fn channel() -> (mpsc::Sender<Word>, Content) {
         match receiver.recv().await {
             Some(Word::Piece(piece)) => Some((piece, Some(receiver))),
             Some(Word::End) => None,
-            None => Some((Err(Fault::Truncated("the session was closed".to_owned())), None)),
+            None => Some((Err(Fault::Closed), None)),
         }
     });
     (sender, Content::Arriving(Arriving::new(Box::pin(pieces))))

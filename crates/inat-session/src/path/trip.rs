@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::cache::Trouble;
-use crate::event::Listener;
+use crate::event::{About, Listener};
 use crate::limit::{self, Patience, Permit, Refusal};
 use crate::parts::Core;
 use crate::prepare::Prepared;
@@ -86,9 +86,10 @@ impl Trip {
         let timeouts = self.core.timeout.of(&prepared.method, prepared.options.timeout);
         self.core.transport().get_ready(&prepared.url, prepared.options.verify, timeouts);
         let limiter = &self.core.limiter;
+        let tell = |wait: &_| self.tell_wait(prepared.into(), wait);
         let taken = async {
-            let bytes = limiter.reserve_bytes(&prepared.url, None, patience, &|wait| self.tell_wait(wait)).await?;
-            let slot = limiter.acquire(&prepared.url, patience, &|wait| self.tell_wait(wait)).await?;
+            let bytes = limiter.reserve_bytes(&prepared.url, None, patience, &tell).await?;
+            let slot = limiter.acquire(&prepared.url, patience, &tell).await?;
             Ok((bytes.waited.saturating_add(slot.waited), slot))
         };
         match taken.await {
@@ -124,10 +125,10 @@ impl Trip {
         prepared.options.max_delay.into_iter().chain(self.core().limiter.limits().max_delay).min()
     }
 
-    pub(super) fn tell_wait(&self, wait: &limit::Wait) {
+    pub(super) fn tell_wait(&self, about: About<'_>, wait: &limit::Wait) {
         let pause = wait.until.since(self.now());
-        self.listener()
-            .tell_wait(Stage::Limit, Some(pause), || format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why));
+        let what = || format!("waits {:.1} s: {}", pause.as_secs_f64(), wait.why);
+        self.listener().tell_wait(about, Stage::Limit, Some(pause), what);
     }
 
     pub(super) fn refusal(&self, prepared: &Prepared, refusal: Refusal) -> Error {

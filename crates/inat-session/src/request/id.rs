@@ -3,6 +3,7 @@
 /// One id, or several in one text, as in `"1,2,3"`.
 #[doc(alias = "convert_url_ids")]
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Id {
     /// A whole number.
     Number(i64),

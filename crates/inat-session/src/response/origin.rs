@@ -44,6 +44,8 @@ pub enum Origin {
     },
     /// Somebody else was asking for the same, and this is their answer.
     Shared(Box<Origin>),
+    /// It is not stored, and only the cache was allowed to answer: the answer is the session's own.
+    NotCached,
     /// Nobody was asked: a dry run, and its plan.
     DryRun(Box<Plan>),
 }
@@ -61,7 +63,7 @@ impl Origin {
     pub fn attempts(&self) -> u32 {
         match self {
             Self::Network { attempts, .. } | Self::Revalidated { attempts, .. } => *attempts,
-            Self::Shared(_) | Self::Cached { .. } | Self::Stale { .. } | Self::DryRun(_) => 0,
+            Self::Shared(_) | Self::Cached { .. } | Self::Stale { .. } | Self::NotCached | Self::DryRun(_) => 0,
         }
     }
 
@@ -69,7 +71,9 @@ impl Origin {
     pub(crate) fn waited(&self) -> Duration {
         match self {
             Self::Network { waited, .. } | Self::Revalidated { waited, .. } => *waited,
-            Self::Shared(_) | Self::Cached { .. } | Self::Stale { .. } | Self::DryRun(_) => Duration::ZERO,
+            Self::Shared(_) | Self::Cached { .. } | Self::Stale { .. } | Self::NotCached | Self::DryRun(_) => {
+                Duration::ZERO
+            }
         }
     }
 
@@ -78,7 +82,7 @@ impl Origin {
         match self {
             Self::Cached { .. } | Self::Revalidated { .. } | Self::Stale { .. } => true,
             Self::Shared(origin) => origin.is_from_cache(),
-            Self::Network { .. } | Self::DryRun(_) => false,
+            Self::Network { .. } | Self::NotCached | Self::DryRun(_) => false,
         }
     }
 }
@@ -100,6 +104,7 @@ impl fmt::Display for Origin {
             Self::Cached { age, fresh_for: None } => write!(f, "cached {}, good for ever", Ago(*age)),
             Self::Stale { age, because } => write!(f, "cached {} and expired ({because})", Ago(*age)),
             Self::Shared(origin) => write!(f, "shared with a twin in flight: {origin}"),
+            Self::NotCached => f.write_str("not cached, and nobody else was asked"),
             Self::DryRun(_) => f.write_str("a dry run"),
         }
     }

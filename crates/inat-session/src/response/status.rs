@@ -27,7 +27,7 @@ pub(super) fn cache_status(response: &Response, now: Timestamp) -> String {
         },
         Origin::DryRun(_) => field.push_str("; detail=\"dry-run\""),
         // Neither a hit nor forwarded (§2.1, §2.2): the answer is the cache's own.
-        Origin::Network { attempts: 0, .. } => field.push_str("; detail=\"only-if-cached\""),
+        Origin::NotCached => field.push_str("; detail=\"only-if-cached\""),
         Origin::Network { .. } => {
             let _ = write!(field, "; fwd={reason}; fwd-status={}", response.status.as_u16());
         }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::RETRY_AFTER;
 
 use crate::Timestamp;
+use crate::cache::parse_date;
 
 /// How long the server asks to wait from `now`; `None` when it does not say, or says it so that nobody can read it.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -13,8 +14,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(Timestamp::from(date).since(now))
+    Some(parse_date(text.as_bytes(), now)?.since(now))
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
         }
         Verdict::Again { why, after: backoff.before_retry(tried.failures + 1, random), retry_after: None }
     };
-    let repeatable = tried.idempotent || is_idempotent(tried.method);
+    let repeatable = tried.idempotent || tried.method.is_idempotent();
     match outcome {
         // Where no status means throttling, the server is not iNaturalist, and its pages are its own affair.
         Outcome::Answered { status, text, .. }
@@ -135,11 +135,6 @@ pub(crate) fn judge(outcome: &Outcome<'_>, tried: &Tried<'_>, backoff: &Backoff,
         Outcome::Failed(fault) if repeatable || fault.is_before_sending() => again(Why::Fault(fault.to_string())),
         Outcome::BadBody | Outcome::Failed(_) => Verdict::GiveUp,
     }
-}
-
-/// RFC 9110 §9.2.2. Unknown methods are taken for harmful.
-fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE)
 }
 
 /// Whether it will be over some time. A body too large is so for ever, unless the server says until when (RFC 9110 §15.5.14).

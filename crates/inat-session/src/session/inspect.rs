@@ -8,8 +8,8 @@ use crate::parts::Core;
 use crate::stage::Stage;
 use crate::store::{Listed, Stats, StoreError};
 
-/// The cache of a session, to look into and to tidy. Patterns are globs over URLs, as in
-/// [`SessionBuilder::expire_url`](crate::SessionBuilder::expire_url).
+/// The cache of a session, to look into and to tidy. Patterns are globs over URLs
+/// ([`Glob::of_entries`](crate::cache::Glob::of_entries)).
 ///
 /// ```
 /// # use inat_session::{Request, Script, blocking::Session};

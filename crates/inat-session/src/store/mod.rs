@@ -71,12 +71,6 @@ pub enum StoreError {
     Closed,
 }
 
-/// A key of any bytes, for tests of stores that have no request to hash.
-#[cfg(any(test, feature = "testing"))]
-pub fn test_key(bytes: [u8; 32]) -> Key {
-    Key(bytes)
-}
-
 /// A place for entries. Safe to share between threads; implementations that share a file are safe between processes too.
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Every variant kept under `key`, the most recent first. A damaged row is left out.
@@ -111,7 +105,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Gives a lease back.
     fn release(&self, key: &Key, holder: u64) -> Result<(), StoreError>;
 
-    /// What is kept, for people: entries whose URL matches `pattern` (all without one), the most recently used first.
+    /// What is kept, for people: entries whose URL matches `pattern` ([`Glob::of_entries`](crate::cache::Glob::of_entries); all
+    /// without one), the most recently used first.
     fn list(&self, pattern: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError>;
 
     /// Removes the entries whose URL matches `pattern`; all of them without one.

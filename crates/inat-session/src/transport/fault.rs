@@ -36,6 +36,9 @@ pub enum Fault {
     /// The request cannot be sent as it is.
     #[error("the request cannot be sent: {0}")]
     Unsendable(String),
+    /// The session was closed while the answer was on its way.
+    #[error("the session was closed")]
+    Closed,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -93,6 +96,7 @@ impl Fault {
             Self::Undecodable(_) => Some(
                 "ask again; if it keeps happening, ask for it as it is (`Accept-Encoding: identity`), and tell those who run the server",
             ),
+            Self::Closed => Some("make a new session"),
             Self::Unsendable(_) | Self::Other(_) => None,
         }
     }

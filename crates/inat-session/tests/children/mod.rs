@@ -9,8 +9,8 @@
     reason = "tests; not every one uses everything"
 )]
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -37,9 +37,53 @@ pub fn hear() -> Option<String> {
     (std::io::stdin().read_line(&mut line).unwrap() > 0).then(|| line.trim().to_owned())
 }
 
+/// A process that ends with the test.
+struct Guarded(Child);
+
+impl Guarded {
+    fn ends(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < ENOUGH, "the child does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a program gives that has nothing to hear.
+pub fn output(command: &mut Command) -> Output {
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = Guarded(spawned.unwrap());
+    let (stdout, stderr) = (all_of(child.0.stdout.take().unwrap()), all_of(child.0.stderr.take().unwrap()));
+    let status = child.ends();
+    let said = |all: Receiver<Vec<u8>>| all.recv_timeout(ENOUGH).expect("somebody else keeps it open");
+    Output { status, stdout: said(stdout), stderr: said(stderr) }
+}
+
+/// Is read while the child goes on, which would wait for room otherwise.
+fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (tell, all) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        let _ = tell.send(bytes);
+    });
+    all
+}
+
 /// The child.
 pub struct Actor {
-    child: Child,
+    child: Guarded,
     words: Receiver<String>,
     hears: Option<ChildStdin>,
 }
@@ -64,11 +108,11 @@ impl Actor {
                 }
             }
         });
-        Self { child, words, hears }
+        Self { child: Guarded(child), words, hears }
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// The next word of the child; `None` when it has ended.
@@ -101,27 +145,13 @@ impl Actor {
     }
 
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.0.kill().unwrap();
+        self.child.ends();
     }
 
     pub fn ends_well(mut self) {
         self.hears = None;
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(start.elapsed() < ENOUGH, "the child does not end");
-            std::thread::sleep(Duration::from_millis(1));
-        };
+        let status = self.child.ends();
         assert!(status.success(), "{status}");
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

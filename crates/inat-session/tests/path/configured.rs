@@ -196,7 +196,7 @@ impl Store for Slow {
     }
     fn put(&self, key: &Key, entry: &Entry, body: &Bytes, now: Timestamp) -> Result<(), StoreError> {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        let _ = self.door.lock().unwrap().recv();
+        let _ = self.door.lock().unwrap().recv_timeout(secs(30));
         self.store.put(key, entry, body, now)
     }
     fn freshen(&self, key: &Key, id: i64, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {

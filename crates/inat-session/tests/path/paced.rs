@@ -324,6 +324,9 @@ fn the_listener_hears_why_it_waits() {
     let heard = heard.lock().unwrap();
     let waits: Duration = heard.iter().filter_map(|event| event.wait).max().unwrap();
     assert!(waits >= secs(2) && waits < secs(5), "{heard:?}");
+    let about = |event: &inat_session::Event| (event.method.to_string(), event.url.clone());
+    let asked = ("GET".to_owned(), format!("{}{TAXA}", Session::API));
+    assert!(heard.iter().all(|event| about(event) == asked), "{heard:?}");
     for stage in [Stage::Transport, Stage::Limit, Stage::Retry, Stage::Store] {
         assert!(heard.iter().any(|event| event.stage == stage), "{stage}: {heard:?}");
     }

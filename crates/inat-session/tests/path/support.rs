@@ -3,9 +3,11 @@
 #![allow(unreachable_pub, reason = "each test program takes what it needs")]
 
 use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use inat_session::{
     Chunks, Clock, Expiry, Fault, Incoming, Outgoing, Script, Sending, Session, SessionBuilder, Timeouts, Timestamp,
     Transport, blocking,
 };
+use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 #[path = "../children/mod.rs"]
@@ -30,6 +33,7 @@ pub fn secs(seconds: u64) -> Duration {
 
 /// A session without network, files and waiting, and without chance: the backoff has no jitter.
 pub fn offline(transport: impl Transport + 'static, clock: &Clock) -> SessionBuilder {
+    watch();
     Session::builder()
         .transport(transport)
         .clock(clock.clone())
@@ -39,7 +43,21 @@ pub fn offline(transport: impl Transport + 'static, clock: &Clock) -> SessionBui
 }
 
 pub fn waits(builder: SessionBuilder) -> blocking::Session {
+    watch();
     builder.build().unwrap().into()
+}
+
+/// Ends this program some day: on a manual clock no time limit passes, and a test that awaits what never comes would for ever.
+fn watch() {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        std::thread::spawn(|| {
+            std::thread::sleep(secs(900));
+            // What a macro prints would be kept until the test ends.
+            let _ = std::io::stderr().write_all(b"a test does not end: it is one of those that are not `ok` yet\n");
+            std::process::abort();
+        });
+    });
 }
 
 /// A blocking session over a script, and its clock.
@@ -60,7 +78,7 @@ pub fn good_for(expiry: Expiry, now: Timestamp) -> Option<u64> {
     match expiry {
         Expiry::At(at) => Some(at.since(now).as_secs()),
         Expiry::Never => Some(u64::MAX),
-        Expiry::NotStored => None,
+        _ => None,
     }
 }
 
@@ -219,6 +237,14 @@ pub async fn until_async(what: &str, mut done: impl FnMut() -> bool) {
         assert!(start.elapsed() < secs(30), "not in half a minute: {what}");
         tokio::task::yield_now().await;
     }
+}
+
+/// An address where nobody listens, nor can anybody while the socket is kept.
+pub fn nobody() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Every file of a folder and its folders, with its bytes.

@@ -1,15 +1,17 @@
 //! Time limits on real sockets: a server that is slow, silent, gone, or never was.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use inat_sandbox::{Config, Fault as Bad, Sandbox};
 use inat_session::{Fault, Kind, Phase, Request, RequestTimeout, Session, SessionBuilder, blocking};
 
-use crate::support::{secs, waits};
+use crate::support::{nobody, secs, waits};
 
 const TAXA: &str = "taxa/48662";
+/// Passes while nothing comes.
 const SHORT: Duration = Duration::from_millis(250);
+/// Does not pass while something comes, even where the machine does much else.
+const LONG: Duration = Duration::from_secs(3);
 
 fn real(sandbox: &Sandbox) -> SessionBuilder {
     Session::builder()
@@ -21,16 +23,17 @@ fn real(sandbox: &Sandbox) -> SessionBuilder {
         .backoff_jitter(0.0)
 }
 
-fn with(faults: &[&str]) -> (Sandbox, blocking::Session) {
+/// A server of which these things are to be feared, and a session that waits for it for so long.
+fn with(faults: &[&str], timeout: Duration) -> (Sandbox, blocking::Session) {
     let sandbox = Sandbox::start(Config::default()).unwrap();
     sandbox.script("/v1/", faults.iter().map(|fault| fault.parse::<Bad>().unwrap()));
-    let inat = waits(real(&sandbox).timeout(SHORT).write_timeout(SHORT));
+    let inat = waits(real(&sandbox).timeout(timeout).write_timeout(timeout));
     (sandbox, inat)
 }
 
 #[test]
 fn a_silent_server_is_left_and_asked_again() {
-    let (sandbox, inat) = with(&["slow=60000"]);
+    let (sandbox, inat) = with(&["slow=60000"], LONG);
     assert_eq!(inat.get(TAXA).unwrap().origin().attempts(), 2);
     assert_eq!(sandbox.count("/v1/taxa"), 2);
 }
@@ -38,7 +41,7 @@ fn a_silent_server_is_left_and_asked_again() {
 #[test]
 fn silence_before_and_in_the_middle_of_an_answer() {
     for fault in ["slow=60000", "drip=50000"] {
-        let (_sandbox, inat) = with(&[fault; 3]);
+        let (_sandbox, inat) = with(&[fault; 3], SHORT);
         let error = inat.send(Request::get(TAXA).retries(1)).unwrap_err();
         let Kind::Network(Fault::Timeout { phase: Phase::Reading, after }) = error.kind() else { panic!("{error:?}") };
         assert_eq!((*after, error.attempts()), (SHORT, 2));
@@ -60,7 +63,7 @@ fn a_write_is_given_its_own_time_and_sent_once() {
     let answer = inat.send(Request::post("observations").raise_for_status(false)).unwrap();
     assert_eq!(answer.origin().attempts(), 1);
 
-    let (sandbox, inat) = with(&["slow=60000"]);
+    let (sandbox, inat) = with(&["slow=60000"], LONG);
     let error = inat.send(Request::post("observations")).unwrap_err();
     assert!(matches!(error.kind(), Kind::Network(Fault::Timeout { .. })), "{error:?}");
     assert_eq!(sandbox.count("/v1/"), 1);
@@ -80,7 +83,7 @@ fn a_deadline_is_a_deadline_for_every_method() {
 
 #[test]
 fn a_refused_connection_is_typed_and_retried() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_kept, closed) = nobody();
     let inat = waits(
         Session::builder()
             .base_url(&format!("http://{closed}/"))
@@ -101,18 +104,24 @@ fn a_refused_connection_is_typed_and_retried() {
 fn a_host_that_does_not_exist() {
     let inat = waits(Session::builder().cache_in_memory().budget_in_memory().unlimited().max_retries(0));
     let error = inat.get("http://no-such-host.invalid/").unwrap_err();
-    assert!(matches!(error.kind(), Kind::Network(Fault::Dns(_))), "{error:?}");
+    // Where those who should know the name say nothing at all, the time for connecting passes.
+    let fits = match error.kind() {
+        Kind::Network(Fault::Dns(_)) => true,
+        Kind::Network(Fault::Timeout { phase, .. }) => *phase == Phase::Connecting,
+        _ => false,
+    };
+    assert!(fits, "{error:?}");
 }
 
 #[test]
 fn connections_that_break() {
     for fault in ["reset", "close", "cut-length", "cut-chunked", "cut-gzip", "reset-mid"] {
-        let (sandbox, inat) = with(&[fault, fault]);
+        let (sandbox, inat) = with(&[fault, fault], secs(30));
         let answer = inat.get(TAXA).unwrap();
         assert_eq!((answer.origin().attempts(), sandbox.count("/v1/taxa")), (3, 3), "{fault}");
         assert!(answer.text().unwrap().contains("Danaus plexippus"), "{fault}");
 
-        let (sandbox, inat) = with(&[fault; 9]);
+        let (sandbox, inat) = with(&[fault; 9], secs(30));
         let error = inat.get(TAXA).unwrap_err();
         let fits = match fault {
             "reset" | "close" => matches!(error.kind(), Kind::Network(Fault::Reset(_))),
@@ -125,7 +134,7 @@ fn connections_that_break() {
 
 #[test]
 fn json_cut_at_its_announced_length_is_noticed() {
-    let (sandbox, inat) = with(&["cut-body"]);
+    let (sandbox, inat) = with(&["cut-body"], secs(30));
     assert!(inat.get(TAXA).unwrap().text().unwrap().contains("Danaus plexippus"));
     assert_eq!(sandbox.count("/v1/taxa"), 2);
 }

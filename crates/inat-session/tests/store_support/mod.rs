@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use inat_session::Timestamp;
 use inat_session::cache::{Entry, Flags, Identity, Key, LifetimeSource, Policy, Vary};
-use inat_session::store::{Store, test_key};
+use inat_session::store::Store;
 
 pub const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
@@ -17,7 +17,7 @@ pub fn key(number: u64) -> Key {
     let mut bytes = [0xAB; 32];
     bytes[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
     bytes[24..].copy_from_slice(&number.to_be_bytes());
-    test_key(bytes)
+    Key::from_bytes(bytes)
 }
 
 /// An entry that arrived at `NOW` and is fresh for an hour.

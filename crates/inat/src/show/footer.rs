@@ -100,7 +100,7 @@ fn good_for(response: &Response, now: Timestamp) -> Option<String> {
         // What arrived in pieces is kept when it is whole, and that is not known here.
         Expiry::NotStored if response.bytes().is_err() => None,
         Expiry::NotStored if response.method().is_safe() => Some("not kept".to_owned()),
-        Expiry::NotStored => None,
+        _ => None,
     }
 }
 

@@ -12,11 +12,19 @@ pub(crate) fn listen(builder: SessionBuilder, screen: Screen, purpose: Purpose) 
     }
     builder.on_event(move |event| {
         if screen.verbose > 0 {
-            screen.dim(&event.to_string());
+            screen.dim(&line(event, purpose));
         } else if let Some(text) = wait(event, purpose) {
             screen.dim(&text);
         }
     })
+}
+
+/// A service has many requests under way, so it says which.
+fn line(event: &Event, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Once => event.to_string(),
+        Purpose::Service => format!("{event}   {} {}", event.method, event.url),
+    }
 }
 
 fn wait(event: &Event, purpose: Purpose) -> Option<String> {

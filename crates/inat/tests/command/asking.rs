@@ -1,7 +1,5 @@
 //! What goes out, and what comes back.
 
-use std::io::{BufRead, BufReader};
-
 use inat_sandbox::Sandbox;
 use serde_json::json;
 
@@ -132,22 +130,11 @@ fn heads_and_redirects() {
 
 #[test]
 fn a_sandbox_for_others() {
-    use std::process::{Command, Stdio};
-
     let home = Home::new();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_inat"))
-        .env_clear()
-        .env("INAT_HOME", home.path())
-        .args(["sandbox", "--listen", "127.0.0.1:0", "--faults", "503@1"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let base = line.split_whitespace().skip_while(|word| *word != "--base-url").nth(1).unwrap().to_owned();
-    let run = home.run(&["get", "taxa", "--base-url", &base, "--retries", "0"]);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut sandbox = home.start(&["sandbox", "--listen", "127.0.0.1:0", "--faults", "503@1"]);
+    let line = sandbox.line().unwrap();
+    let base = line.split_whitespace().skip_while(|word| *word != "--base-url").nth(1).unwrap();
+    let run = home.run(&["get", "taxa", "--base-url", base, "--retries", "0"]);
     assert_eq!(run.code, 5, "{run:?}");
     assert_eq!(home.run(&["sandbox", "--faults", "no-such-fault@1"]).code, 2);
 }

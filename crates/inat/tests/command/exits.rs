@@ -1,42 +1,28 @@
 //! Exit codes say what to do next.
 
-use crate::home::{Home, finish, sandbox};
+use crate::home::{ENOUGH, Home, Started, finish, sandbox};
 
 #[cfg(unix)]
 #[test]
 fn an_interrupted_wait_hands_its_slot_back() {
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::{Command, Stdio};
-
     let (home, sandbox) = (Home::new(), sandbox());
     let url = sandbox.base_url();
-    let once_a_minute = |target| ["get", target, "--rate", "1/m", "--base-url", &url];
-    home.run(&once_a_minute("taxa/1")).ok();
+    let once_an_hour = |target| ["get", target, "--rate", "1/h", "--max-wait", "none", "--base-url", &url];
+    home.run(&once_an_hour("taxa/1")).ok();
     // The second asks for what the first was about to ask for, and has not to wait for it.
     for signal in ["-INT", "-TERM"] {
-        let mut waiting = Command::new(env!("CARGO_BIN_EXE_inat"))
-            .args(once_a_minute("taxa/2"))
-            .args(["-v", "-o", "taxon.json", "--retries", "0"])
-            .env_clear()
-            .env("INAT_HOME", home.path())
-            .current_dir(home.path())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut told = BufReader::new(waiting.stderr.take().unwrap());
+        let words = ["-v", "-o", "taxon.json", "--retries", "0"];
+        let mut waiting = home.start(&[&once_an_hour("taxa/2")[..], &words].concat());
         let mut line = String::new();
-        while !line.contains("slots of the minute") {
+        while !line.contains("slots of the hour") {
             assert!(!line.contains("another process"), "{line}");
-            line.clear();
-            assert_ne!(told.read_line(&mut line).unwrap(), 0, "it ended without waiting");
+            line = waiting.line().expect("it ended without waiting");
         }
         let budget = home.run(&["budget", "--json"]).ok().json();
         assert_eq!(budget[0]["reserved"], 1, "{budget}");
-        assert!(Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap().success());
-        assert_eq!(waiting.wait().unwrap().code(), Some(130));
-        let mut rest = String::new();
-        told.read_to_string(&mut rest).unwrap();
-        assert!(!rest.contains("error"), "{rest}");
+        waiting.signal(signal);
+        let run = waiting.end();
+        assert!(run.code == 130 && !run.err.contains("error"), "{run:?}");
         let budget = home.run(&["budget", "--json"]).ok().json();
         assert_eq!(budget[0]["reserved"], 0, "{budget}");
         assert!(!home.names().iter().any(|name| name.ends_with(".part")), "{:?}", home.names());
@@ -103,8 +89,10 @@ fn each_ending_has_its_code() {
 
 #[test]
 fn nobody_listens() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("http://127.0.0.1:{port}/v1/");
+    // Who has a port and does not listen there keeps everybody else from it too.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/v1/", socket.local_addr().unwrap());
     let run = Home::new().run(&["get", "taxa", "--base-url", &url, "--retries", "0"]);
     assert_eq!(run.code, 6, "{run:?}");
     assert!(run.err.contains("hint: ") && run.err.contains("--offline"), "{}", run.err);
@@ -137,48 +125,28 @@ fn offline_points_to_what_is_there() {
 
 #[test]
 fn a_closed_pipe_is_no_error() {
-    use std::process::{Command, Stdio};
-
     let sandbox = sandbox();
     let home = Home::new();
     let url = format!("{}/__sandbox/json/3000000", sandbox.url());
     for layout in ["--raw", "--pretty", "--stream"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_inat"))
-            .env_clear()
-            .env("INAT_HOME", home.path())
-            .args(["get", &url, layout, "X-Sandbox-Fault:slow=100"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{layout} {output:?}");
-        assert!(!String::from_utf8_lossy(&output.stderr).contains("error"), "{layout} {output:?}");
+        let mut command = home.process(&["get", &url, layout, "X-Sandbox-Fault:slow=100"]);
+        let run = Started::of(command.stdout(std::process::Stdio::piped())).unread().end().ok();
+        assert!(!run.err.contains("error"), "{layout} {run:?}");
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn a_signal_is_130_and_leaves_nothing_half_done() {
-    use std::process::{Command, Stdio};
-    use std::time::Duration;
-
     for signal in ["-INT", "-TERM", "-HUP"] {
         let sandbox = sandbox();
         let home = Home::new();
-        let child = Command::new(env!("CARGO_BIN_EXE_inat"))
-            .env_clear()
-            .env("INAT_HOME", home.path())
-            .current_dir(home.path())
-            .args(["get", &format!("{}/v1/taxa", sandbox.url()), "X-Sandbox-Fault:slow=60000", "-o", "taxa.json"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        assert!(sandbox.wait_for("/v1/taxa", 1, Duration::from_secs(30)));
+        let url = format!("{}/v1/taxa", sandbox.url());
+        let waiting = home.start(&["get", &url, "X-Sandbox-Fault:slow=600000", "--timeout", "10m", "-o", "taxa.json"]);
+        assert!(sandbox.wait_for("/v1/taxa", 1, ENOUGH));
         assert!(home.names().iter().any(|name| name.ends_with(".part")));
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130), "{signal}");
+        waiting.signal(signal);
+        assert_eq!(waiting.end().code, 130, "{signal}");
         let names = home.names();
         assert!(!names.iter().any(|name| name.ends_with(".part") || name == "taxa.json"), "{signal}: {names:?}");
     }

@@ -1,37 +1,19 @@
 //! `inat serve`: the same session for other programs.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use crate::home::{ENOUGH, Home, Started, sandbox};
 
-use crate::home::{Home, sandbox};
-
-/// A gateway that is told to end when the test does.
+/// A gateway that ends when the test does.
 struct Gateway {
-    child: Child,
+    process: Started,
     url: String,
 }
 
 impl Gateway {
     fn start(home: &Home, words: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_inat"))
-            .env_clear()
-            .env("INAT_HOME", home.path())
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(words)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let mut process = home.start(&[&["serve", "--listen", "127.0.0.1:0"], words].concat());
+        let line = process.line().unwrap_or_default();
         let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("{line}"));
-        Self { url: url.to_owned(), child }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Self { url: url.to_owned(), process }
     }
 }
 
@@ -90,10 +72,9 @@ fn freshness_of_all_answers() {
 fn it_ends_in_order() {
     let (served, sandbox) = (Home::new(), sandbox());
     for signal in ["-TERM", "-INT"] {
-        let mut gateway = Gateway::start(&served, &["--upstream", sandbox.url()]);
-        let told = Command::new("kill").args([signal, &gateway.child.id().to_string()]).status().unwrap();
-        assert!(told.success());
-        assert_eq!(gateway.child.wait().unwrap().code(), Some(0), "{signal}");
+        let gateway = Gateway::start(&served, &["--upstream", sandbox.url()]);
+        gateway.process.signal(signal);
+        assert_eq!(gateway.process.end().code, 0, "{signal}");
     }
 }
 
@@ -106,6 +87,7 @@ fn a_login_page_is_no_answer_of_an_api() {
     let ask = |fields: &str| {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(ENOUGH)).unwrap();
         write!(stream, "GET /v1/taxa?q=st3 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

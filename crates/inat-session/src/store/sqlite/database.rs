@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::hooks::Wal;
-use rusqlite::{Connection, FileControl};
 
 use super::aside::{Inode, inode};
 use super::fault::Fault;
@@ -258,7 +258,7 @@ fn reading_timeout(config: &Config) -> Duration {
 #[cfg(unix)]
 pub(super) fn has_moved(conn: &Connection) -> bool {
     let mut moved = 0;
-    conn.file_control(rusqlite::DEFAULT_NAME, FileControl::HasMoved(&mut moved)).is_ok() && moved != 0
+    conn.file_control(rusqlite::DEFAULT_NAME, rusqlite::FileControl::HasMoved(&mut moved)).is_ok() && moved != 0
 }
 
 /// Elsewhere an open file cannot be deleted or replaced.

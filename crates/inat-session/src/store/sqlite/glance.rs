@@ -7,15 +7,10 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-use super::aside::Inode;
-use super::open::beside;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The first of the header's two copies. A commit writes it last, so that it is old until the commit can be seen.
 const LEN: usize = 48;
-/// Where it says that it is valid.
-const IS_INIT: usize = 12;
 /// Where it has the size of a page, and the number of pages after the last commit, both in the machine's byte order.
 const PAGE: usize = 14;
 const PAGES: usize = 20;
@@ -48,7 +43,7 @@ impl Glance {
     /// Looks at the header.
     pub(super) fn look(&self) -> Glimpse {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        match known.index.as_ref().and_then(|index| read(index)) {
+        match known.index.as_ref().and_then(|index| index::read(index)) {
             None => Glimpse::Nothing,
             header if header == known.header => Glimpse::Same,
             Some(header) => Glimpse::Changed(header),
@@ -59,7 +54,7 @@ impl Glance {
     /// is empty, as when the file was just opened, it says nothing.
     pub(super) fn size_of_file(&self) -> Option<u64> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let header = read(known.index.as_deref()?)?;
+        let header = index::read(known.index.as_deref()?)?;
         let page = match u16::from_ne_bytes(*header[PAGE..].first_chunk()?) {
             // 65536 does not fit.
             1 => 1 << 16,
@@ -78,53 +73,69 @@ impl Glance {
     pub(super) fn open(&self, database: &Path) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.index.is_none() {
-            known.index = index_of(database);
+            known.index = index::of(database);
         }
     }
 }
 
-/// Only where a file that others have mapped reads as they see it.
+/// The index, where this system shows a file that others have mapped as they see it.
 #[cfg(target_os = "linux")]
-fn read(index: &File) -> Option<Header> {
-    let mut header = [0; LEN];
-    std::os::unix::fs::FileExt::read_exact_at(index, &mut header, 0).ok()?;
-    (header[IS_INIT] == 1).then_some(header)
-}
+mod index {
+    use std::fs::File;
+    use std::path::Path;
+    use std::sync::{Arc, Mutex, PoisonError};
 
-#[cfg(not(target_os = "linux"))]
-fn read(_: &File) -> Option<Header> {
-    None
-}
+    use super::{Header, LEN};
+    use crate::store::sqlite::aside::{Inode, inode};
+    use crate::store::sqlite::open::beside;
 
-/// The indexes this process has open besides SQLite. Closing any descriptor of a file drops every lock the process has on it
-/// (POSIX), SQLite's among them; so one is shared by all, and closed only after the index was deleted.
-static OPEN: Mutex<Vec<(Inode, Arc<File>)>> = Mutex::new(Vec::new());
+    /// Where the header says that it is valid.
+    const IS_INIT: usize = 12;
 
-#[cfg(target_os = "linux")]
-fn index_of(database: &Path) -> Option<Arc<File>> {
-    let path = beside(database, "-shm");
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    open.retain(|(_, file)| !is_deleted(file));
-    let wanted = super::aside::inode(&path)?;
-    if let Some((_, file)) = open.iter().find(|(inode, _)| *inode == wanted) {
-        return Some(file.clone());
+    /// The indexes this process has open besides SQLite. Closing any descriptor of a file drops every lock the process has on it
+    /// (POSIX), SQLite's among them; so one is shared by all, and closed only after the index was deleted.
+    pub(super) static OPEN: Mutex<Vec<(Inode, Arc<File>)>> = Mutex::new(Vec::new());
+
+    pub(super) fn read(index: &File) -> Option<Header> {
+        let mut header = [0; LEN];
+        std::os::unix::fs::FileExt::read_exact_at(index, &mut header, 0).ok()?;
+        (header[IS_INIT] == 1).then_some(header)
     }
-    let file = Arc::new(File::open(&path).ok()?);
-    // Should it be another one than was wanted, it has to stay open all the same.
-    let inode = file.metadata().map_or(wanted, |file| Inode::of(&file));
-    open.push((inode, file.clone()));
-    Some(file)
+
+    pub(super) fn of(database: &Path) -> Option<Arc<File>> {
+        let path = beside(database, "-shm");
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(_, file)| !is_deleted(file));
+        let wanted = inode(&path)?;
+        if let Some((_, file)) = open.iter().find(|(inode, _)| *inode == wanted) {
+            return Some(file.clone());
+        }
+        let file = Arc::new(File::open(&path).ok()?);
+        // Should it be another one than was wanted, it has to stay open all the same.
+        let inode = file.metadata().map_or(wanted, |file| Inode::of(&file));
+        open.push((inode, file.clone()));
+        Some(file)
+    }
+
+    fn is_deleted(file: &File) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().is_ok_and(|file| file.nlink() == 0)
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn index_of(_: &Path) -> Option<Arc<File>> {
-    None
-}
+mod index {
+    use std::fs::File;
+    use std::path::Path;
+    use std::sync::Arc;
 
-#[cfg(target_os = "linux")]
-fn is_deleted(file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|file| file.nlink() == 0)
+    pub(super) fn read(_: &File) -> Option<super::Header> {
+        None
+    }
+
+    pub(super) fn of(_: &Path) -> Option<Arc<File>> {
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -133,6 +144,8 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
+    use crate::store::sqlite::aside::Inode;
+    use crate::store::sqlite::open::beside;
 
     fn database() -> (tempfile::TempDir, std::path::PathBuf, Connection) {
         let folder = tempfile::tempdir().unwrap();
@@ -214,7 +227,7 @@ mod tests {
         drop((one, two));
         let is_open = || {
             let index = std::fs::metadata(beside(&path, "-shm")).map(|file| Inode::of(&file)).ok();
-            OPEN.lock().unwrap().iter().any(|(inode, _)| Some(*inode) == index)
+            index::OPEN.lock().unwrap().iter().any(|(inode, _)| Some(*inode) == index)
         };
         assert!(is_open());
         drop(conn);
