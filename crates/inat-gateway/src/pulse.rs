@@ -416,6 +416,12 @@ impl Watchman {
                 }
                 (idle > config.idle_timeout).then_some(End::Idle)
             }
+            None if pulse.framed.load(Ordering::Relaxed) => {
+                // Each of its answers is watched by itself (`streams.rs`); of the connection it counts whether bytes leave.
+                self.mark(moved);
+                let is_unread = pulse.unsent.load(Ordering::Relaxed);
+                (is_unread && pulse.since(&pulse.took_at) > config.stall_timeout).then_some(End::Stalled)
+            }
             None if pulse.handling.load(Ordering::Relaxed) > 0 || pulse.starved.load(Ordering::Relaxed) > 0 => {
                 self.mark(moved);
                 None
