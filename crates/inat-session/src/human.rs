@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A duration in its two largest words: `0.2 s`, `45 s`, `5 min`, `3 h`, `7 d`.
+/// A duration in one word, rounded: `0.2 s`, `45 s`, `5 min`, `3 h`, `7 d`.
 pub(crate) struct Human(pub(crate) Duration);
 
 impl fmt::Display for Human {

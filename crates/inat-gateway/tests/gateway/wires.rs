@@ -1,11 +1,27 @@
 //! Other ways in: HTTP/2 without TLS, and Unix sockets.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::runtime::Runtime;
 
 use crate::support::{ENOUGH, Origin, Say, before, config, in_time, plain, start};
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// A connection over which requests go side by side.
+async fn connect(to: SocketAddr) -> SendRequest<Full<Bytes>> {
+    let stream = tokio::net::TcpStream::connect(to).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
 
 #[test]
 fn http_2_with_prior_knowledge() {
@@ -17,12 +33,8 @@ fn http_2_with_prior_knowledge() {
         )
     });
     let gateway = before(&origin);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(in_time(async {
-        let stream = tokio::net::TcpStream::connect(gateway.addr).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
+    runtime().block_on(in_time(async {
+        let mut sender = connect(gateway.addr).await;
         let mut ask = async |method: &str, host: &str, path: &str, body: &'static str| {
             let uri = format!("http://{host}{path}");
             let request = Request::builder().method(method).uri(uri).version(Version::HTTP_2);
@@ -54,12 +66,8 @@ fn an_answer_that_is_left_lying_is_cut_off() {
     let mut config = config(vec![origin.upstream()]);
     config.stall_timeout = std::time::Duration::from_secs(1);
     let gateway = start(config, plain());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(in_time(async {
-        let stream = tokio::net::TcpStream::connect(gateway.addr).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
+    runtime().block_on(in_time(async {
+        let mut sender = connect(gateway.addr).await;
         let mut ask = async |path: &str| {
             let request = Request::builder().uri(format!("http://{}{path}", gateway.addr)).version(Version::HTTP_2);
             sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap()

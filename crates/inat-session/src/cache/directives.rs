@@ -56,8 +56,8 @@ fn lower(known: &mut Option<Duration>, came: Duration) {
     *known = Some(known.map_or(came, |known| known.min(came)));
 }
 
-/// Directives of a response (§5.2.2) that bind a private cache. `private`, `s-maxage` and `proxy-revalidate` speak to shared
-/// ones.
+/// Directives of a response (§5.2.2) that bind a private cache, and those that let it keep what it otherwise might not. `s-maxage`
+/// and `proxy-revalidate` speak to shared ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "directives without an argument are there or not")]
 pub(crate) struct ResponseDirectives {

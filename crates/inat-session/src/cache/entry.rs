@@ -129,7 +129,7 @@ impl Flags {
     pub const MUST_REVALIDATE: Self = Self(1 << 1);
     /// `immutable` (RFC 8246): not revalidated on a reload while fresh.
     pub const IMMUTABLE: Self = Self(1 << 2);
-    /// Fresh without limit, because the user said [`super::Lifetime::Never`].
+    /// Fresh without limit: the user said [`super::Lifetime::Never`], or the server `immutable`, where the rules take it at its word.
     pub const NEVER_EXPIRES: Self = Self(1 << 3);
     /// It has a validator (`ETag` or `Last-Modified`).
     pub const HAS_VALIDATOR: Self = Self(1 << 4);

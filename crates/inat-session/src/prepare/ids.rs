@@ -8,7 +8,7 @@ use crate::request::Id;
 /// Everything but the unreserved characters of RFC 3986 §2.3, so that nothing an id holds can end the segment.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The largest whole number every `f64` below it is exact for.
+/// Up to here an `f64` holds every whole number exactly (2^53).
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The segment for these ids, or `None` when there are none. Ids that are no positive integers are refused, unless texts are

@@ -36,6 +36,14 @@ fn after_closing_there_is_a_typed_error() {
     assert_eq!(script.seen().len(), 1);
 }
 
+/// Whatever it waits for has not happened yet.
+async fn is_waited_for(mut closing: impl Future<Output = ()> + Unpin) {
+    for _ in 0..10 {
+        assert!(futures_util::poll!(&mut closing).is_pending());
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn closing_waits_for_a_refresh_in_the_background() {
     let (clock, gate) = (Clock::manual(), Gate::shut());
@@ -47,10 +55,7 @@ async fn closing_waits_for_a_refresh_in_the_background() {
     assert!(matches!(inat.get(TAXA).await.unwrap().origin(), Origin::Stale { .. }));
     until_async("the refresh is sent", || stub.count() == 2).await;
     let mut closing = Box::pin(inat.close());
-    for _ in 0..10 {
-        assert!(futures_util::poll!(&mut closing).is_pending());
-        tokio::task::yield_now().await;
-    }
+    is_waited_for(&mut closing).await;
     gate.open();
     closing.await;
 }
@@ -85,10 +90,7 @@ async fn closing_waits_for_a_write_under_way() {
     });
     until_async("it is sent", || stub.count() == 1).await;
     let mut closing = Box::pin(inat.close());
-    for _ in 0..10 {
-        assert!(futures_util::poll!(&mut closing).is_pending());
-        tokio::task::yield_now().await;
-    }
+    is_waited_for(&mut closing).await;
     gate.open();
     closing.await;
     writing.await.unwrap().unwrap();
