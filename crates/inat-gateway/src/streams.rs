@@ -2,7 +2,8 @@
 //!
 //! Of a connection with one answer at a time the watchman sees when its client stops reading. Over HTTP/2 a client may leave an
 //! answer lying and go on with others, and what lies takes room that is everybody's. hyper runs each stream as a task of its
-//! own; here such a task ends when its client has taken next to nothing for too long, and the client is told by a reset.
+//! own; here such a task ends when its client has taken next to nothing for too long, and the client is told by a reset. The last
+//! piece of an answer is out of sight: up to 64 KiB of each may lie in the connection until that ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -129,7 +129,8 @@ impl Session {
         wait(self.0.close())
     }
 
-    /// The same at once, for a program that is told to end, as by Ctrl-C: requests under way and work in the background are ended.
+    /// The same for a program that is told to end, as by Ctrl-C: requests under way, bodies on their way and work in the background
+    /// are ended.
     pub fn close_now(&self) -> Result<(), Error> {
         wait(self.0.close_now())
     }

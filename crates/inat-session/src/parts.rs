@@ -68,7 +68,7 @@ impl Core {
     }
 
     pub(crate) fn check_open(&self) -> Result<(), Error> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new(Stage::Prepare, Kind::Closed));
         }
         Ok(())
@@ -76,15 +76,17 @@ impl Core {
 
     pub(crate) async fn close(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
-        self.closed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::SeqCst);
         self.tasks.finish(PATIENCE).await;
         self.end_waits().await;
+        // What had its slot by then has begun meanwhile.
+        self.tasks.finish(PATIENCE).await;
         self.close_files().await;
     }
 
     /// Without waiting for what is under way: it is ended.
     pub(crate) async fn close_now(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::SeqCst);
         self.tasks.end();
         self.end_waits().await;
         self.close_files().await;

@@ -78,6 +78,7 @@ async fn ask_server(trip: &mut Trip, prepared: &Prepared, question: &mut Questio
     loop {
         let permit = trip.wait_for_slot(prepared).await?; // limit
         let mut doubt = Doubt::about(trip, prepared);
+        doubt.begins(trip)?;
         let reply = trip.transmit(prepared, question, &body, permit, &mut doubt).await?; // transport
         let reply = reply.validated(trip, prepared); // validate
         settle::note(trip, prepared, &reply, &mut doubt);

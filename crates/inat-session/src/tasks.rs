@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -39,12 +40,11 @@ impl Tasks {
         }
     }
 
-    /// Starts work that has to be done although the session is over. It bounds itself, and runs where no caller's runtime takes
-    /// it down.
-    pub(crate) fn owe(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Err(error) = spawn_apart(self.owed.track_future(work)) {
-            tracing::warn!("something is left undone: {error}");
-        }
+    /// Starts work that has to be done although the session is over, and whoever waits for it leaves. It bounds itself, and runs
+    /// where no caller's runtime takes it down.
+    pub(crate) fn owe(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
+        let begun = spawn_apart(self.owed.track_future(work));
+        begun.inspect_err(|error| tracing::warn!("something is left undone: {error}")).ok()
     }
 
     /// For as long as this is held, there may be something to be owed.
@@ -52,7 +52,7 @@ impl Tasks {
         self.owed.token()
     }
 
-    /// Whether the session was closed at once.
+    /// Whether everything was told to end.
     pub(crate) fn is_over(&self) -> bool {
         self.over.is_cancelled()
     }
@@ -117,7 +117,7 @@ mod tests {
         impl Drop for Owes {
             fn drop(&mut self) {
                 let done = self.1.clone();
-                self.0.owe(async move { done.send(()).unwrap() });
+                drop(self.0.owe(async move { done.send(()).unwrap() }));
             }
         }
         let (tasks, (done, paid)) = (Tasks::default(), std::sync::mpsc::channel());

@@ -345,6 +345,33 @@ fn what_could_not_be_removed_is_before_the_store_is_closed() {
     store.close();
 }
 
+/// Whoever closes the store meanwhile waits until it is known what is owed.
+#[test]
+fn a_removal_that_fails_while_the_store_is_closed_is_made_up_for() {
+    for _ in 0..20 {
+        let (_folder, path) = folder();
+        filled(&path);
+        let store = SqliteStore::at(&path, Config { busy_timeout: Duration::from_millis(300), ..config() });
+        assert!(hit(&store, &key(1), NOW).is_some());
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let tried = std::thread::scope(|scope| {
+            let removing = scope.spawn(|| store.invalidate(&["https://api.inaturalist.org/v1/taxa/1".to_owned()]));
+            let closing = scope.spawn(|| store.close());
+            let tried = removing.join().unwrap();
+            other.execute_batch("ROLLBACK").unwrap();
+            closing.join().unwrap();
+            tried
+        });
+        // It may have come too late.
+        if !matches!(tried, Err(StoreError::Closed)) {
+            assert!(hit(&SqliteStore::at(&path, config()), &key(1), NOW).is_none(), "{tried:?}");
+            return;
+        }
+    }
+    panic!("the store is always closed first");
+}
+
 #[test]
 fn what_could_not_be_removed_under_a_lock_is_not_served_and_goes_later() {
     let (_folder, path) = folder();

@@ -242,6 +242,7 @@ impl Limiter {
     ) -> Result<Permit, Refusal> {
         let clock = &self.0.clock;
         loop {
+            self.0.waits.check()?;
             let ask = self.ask(&desk.name, &desk.windows, until, false);
             let slot = granted(desk.ledger.reserve(&ask)?, clock.now())?;
             let at = clock.now();

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::trip::Trip;
+use crate::Error;
 use crate::parts::Core;
 use crate::prepare::{Payload, Prepared};
 use crate::runtime::may_wait;
@@ -32,6 +33,14 @@ impl Doubt {
         Self((!prepared.method.is_safe()).then(write))
     }
 
+    /// The last look before the first try: whoever closes the session waits for the writes under way by then, and for no others.
+    pub(super) fn begins(&mut self, trip: &Trip) -> Result<(), Error> {
+        if self.0.is_none() || trip.attempts > 0 {
+            return Ok(());
+        }
+        trip.core().check_open().inspect_err(|_| self.ends())
+    }
+
     /// It is known.
     pub(super) fn ends(&mut self) {
         self.0 = None;
@@ -42,8 +51,8 @@ impl Drop for Doubt {
     fn drop(&mut self) {
         let Some(write) = self.0.take() else { return };
         let tasks = write.core.tasks.clone();
-        tasks.owe(async move {
+        drop(tasks.owe(async move {
             may_wait(|| write.core.shelf.invalidate(&write.prepared, StatusCode::OK, &HeaderMap::new()));
-        });
+        }));
     }
 }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::limit::{BytePermit, Limiter};
@@ -35,8 +36,8 @@ pub(super) fn metered(chunks: Chunks, core: &Core, permit: BytePermit) -> Chunks
                 Some((Ok::<Bytes, Fault>(bytes), Some((chunks, count))))
             }
             end => {
-                if let Some(permit) = count.permit.take() {
-                    settle(&count.limiter, permit, count.read).await;
+                if let Some(settled) = count.settle() {
+                    let _ = settled.await;
                 }
                 end.map(|fault| (fault, None))
             }
@@ -44,17 +45,21 @@ pub(super) fn metered(chunks: Chunks, core: &Core, permit: BytePermit) -> Chunks
     }))
 }
 
-async fn settle(limiter: &Limiter, permit: BytePermit, read: u64) {
-    if let Err(error) = limiter.settle_bytes(permit, read).await {
-        tracing::warn!("{read} bytes are missing from the budget: {error}");
+impl Count {
+    /// Has the bytes that were read counted, once, whether or not anybody waits for that.
+    fn settle(&mut self) -> Option<JoinHandle<()>> {
+        let (permit, limiter, read) = (self.permit.take()?, self.limiter.clone(), self.read);
+        self.tasks.owe(async move {
+            if let Err(error) = limiter.settle_bytes(permit, read).await {
+                tracing::warn!("{read} bytes are missing from the budget: {error}");
+            }
+        })
     }
 }
 
 impl Drop for Count {
     /// Let go before it ended.
     fn drop(&mut self) {
-        let Some(permit) = self.permit.take() else { return };
-        let (limiter, read) = (self.limiter.clone(), self.read);
-        self.tasks.owe(async move { settle(&limiter, permit, read).await });
+        drop(self.settle());
     }
 }

@@ -8,9 +8,13 @@ use crate::Timestamp;
 use crate::cache::Received;
 use crate::prepare::{Prepared, speaks_inaturalist};
 use crate::retry::{Outcome, retry_after};
+use crate::runtime::may_wait;
 use crate::stage::Stage;
 use crate::transport::{Chunks, Fault};
 use crate::validate::{self, Soundness};
+
+/// Reading more than this as JSON takes longer than giving way to others.
+const LONG: usize = 128 << 10;
 
 /// What came of one try.
 pub(super) enum Reply {
@@ -72,7 +76,10 @@ impl Reply {
             return Self::Answered(arrived);
         }
         let is_api = speaks_inaturalist(&prepared.url, &trip.core().defaults.base);
-        match validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body, is_api) {
+        let check =
+            || validate::check(&prepared.method, &prepared.headers, arrived.status, &arrived.headers, body, is_api);
+        // A long one takes longer than others should wait.
+        match if body.len() > LONG { may_wait(check) } else { check() } {
             Soundness::Sound => {}
             Soundness::Unexpected => arrived.sound = trip.core().shelf.rules().unasked_html,
             Soundness::False(reason) => {

@@ -51,9 +51,12 @@ pub(super) fn plain(tasks: &Tasks, body: Body) -> Content {
     let (sender, content) = channel();
     // Where no thread can be had for it, the body ends in a fault.
     let _ = spawn(tasks.bound(async move {
-        if body.deliver(&sender, |_| {}).await {
-            let _ = sender.send(Word::End).await;
-        }
+        let word = match body.deliver(&sender, |_| {}).await {
+            Ok(true) => Word::End,
+            Ok(false) => return,
+            Err(fault) => Word::Piece(Err(fault)),
+        };
+        let _ = sender.send(word).await;
     }));
     content
 }
@@ -81,19 +84,25 @@ pub(super) fn stored(
     let (sender, content) = channel();
     response.content = content;
     let (core, asked) = (trip.core().clone(), prepared.headers.clone());
-    trip.core().tasks.start(async move {
+    let tasks = core.tasks.clone();
+    let promise = tasks.promise();
+    // Where no thread can be had for it, the body ends in a fault.
+    let _ = spawn(tasks.bound(async move {
         let mut copy = Some(Kept::new(core.copied.clone()));
         let whole = body.deliver(&sender, |bytes| {
             if copy.as_mut().is_some_and(|copy| !copy.take(bytes)) {
                 copy = None;
             }
         });
-        if !whole.await {
+        let word = match whole.await {
+            Ok(true) => Word::End,
             // Nobody wants the rest, so nobody fetches it, and a part is not kept.
-            return;
-        }
+            Ok(false) => return,
+            Err(fault) => Word::Piece(Err(fault)),
+        };
         let now = core.clock.now();
         match copy.map(Kept::finish) {
+            _ if !matches!(word, Word::End) => {}
             Some(body) if is_sound(&core, &asked, &head, &body) => {
                 head.content = Content::Whole(body.clone());
                 let answered = Answered { response: &head, asked: &asked, writes };
@@ -103,9 +112,11 @@ pub(super) fn stored(
             None => may_wait(|| core.shelf.forget(&key, &asked, now)),
             Some(_) => {}
         }
+        // Who closes the session need not wait until the caller has read so far.
+        drop(promise);
         // Only now: who has read to the end finds it stored.
-        let _ = sender.send(Word::End).await;
-    });
+        let _ = sender.send(word).await;
+    }));
     response
 }
 
@@ -148,8 +159,9 @@ impl Body {
         Self { start, rest, clock: trip.core().clock.clone(), left: trip.left(prepared) }
     }
 
-    /// Passes pieces on until the end, the deadline, or until nobody wants them; whether that was all of the body.
-    async fn deliver(self, sender: &mpsc::Sender<Word>, copy: impl FnMut(&Bytes)) -> bool {
+    /// Passes pieces on until the end, the deadline, or until nobody wants them; whether that was all of the body. What was to come
+    /// is let go before the caller is told of a fault, who may read no further for long.
+    async fn deliver(self, sender: &mpsc::Sender<Word>, copy: impl FnMut(&Bytes)) -> Result<bool, Fault> {
         let Self { start, rest, clock, left } = self;
         let late = async {
             match left {
@@ -157,18 +169,10 @@ impl Body {
                 None => std::future::pending().await,
             }
         };
-        let whole = tokio::select! {
+        tokio::select! {
             biased;
-            whole = pass_on(start, rest, sender, copy) => whole,
             () = late => Err(Fault::Timeout { phase: Phase::Reading, after: left.unwrap_or_default() }),
-        };
-        // What was to come is let go before the caller is told, who may read no further for long.
-        match whole {
-            Ok(whole) => whole,
-            Err(fault) => {
-                let _ = sender.send(Word::Piece(Err(fault))).await;
-                false
-            }
+            whole = pass_on(start, rest, sender, copy) => whole,
         }
     }
 }

@@ -36,7 +36,7 @@ pub enum Fault {
     /// The request cannot be sent as it is.
     #[error("the request cannot be sent: {0}")]
     Unsendable(String),
-    /// The session was closed while the answer was on its way.
+    /// The session was closed while the answer was on its way, or the runtime that read it has ended.
     #[error("the session was closed")]
     Closed,
     /// Anything else.

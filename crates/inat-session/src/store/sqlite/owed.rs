@@ -3,7 +3,7 @@
 //! An entry that is out of date must not be served as fresh just because somebody else holds the lock. Whatever is owed is
 //! hidden from reads of this process, and settled with the next write that succeeds.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,11 +38,33 @@ enum What {
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     any: AtomicBool,
+    /// Removals being tried, which may come to be owed.
+    tried: AtomicUsize,
     debts: Mutex<Vec<Debt>>,
     next: AtomicU64,
 }
 
+/// A removal is being tried, for as long as this lives.
+pub(super) struct Trying<'a>(&'a AtomicUsize);
+
+impl Drop for Trying<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Owed {
+    /// To be kept until it is known whether a removal is owed.
+    pub(super) fn tries(&self) -> Trying<'_> {
+        self.tried.fetch_add(1, Ordering::SeqCst);
+        Trying(&self.tried)
+    }
+
+    /// Whether nothing is owed, nor may come to be by what was begun.
+    pub(super) fn is_settled(&self) -> bool {
+        self.tried.load(Ordering::SeqCst) == 0 && self.is_empty()
+    }
+
     pub(super) fn resources(&self, resources: &[String], now: Timestamp) {
         for resource in resources {
             self.add(What::Resource(resource.clone()), now);

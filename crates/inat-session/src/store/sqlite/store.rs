@@ -49,23 +49,16 @@ impl SqliteStore {
         if self.config.read_only { Err(StoreError::ReadOnly) } else { self.with(work, instead) }
     }
 
-    /// Removals that are still owed would be forgotten with this process, and what is out of date served as fresh by others.
-    fn settle_at_last(&self) {
-        /// So many times the usual wait for the lock.
-        const PATIENCE: u32 = 5;
-        let clock = &self.config.clock;
-        let until = clock.monotonic().saturating_add(self.config.busy_timeout.saturating_mul(PATIENCE));
-        while !self.owed.is_empty() {
+    /// Removals that are still owed would be forgotten with this process, and what is out of date served as fresh by others. Tries
+    /// to write them until then.
+    fn settle_until(&self, until: Duration) {
+        const PAUSE: Duration = Duration::from_millis(50);
+        while !self.owed.is_empty() && self.config.clock.monotonic() < until {
             let settled = self.write(|_| Ok(()), |_| Ok(()));
             if !matches!(settled, Err(StoreError::Locked(_))) {
                 return;
             }
-            if clock.monotonic() >= until {
-                let path = self.path.display();
-                tracing::warn!(%path, "the cache file stayed locked: what is out of date in it could not be removed");
-                return;
-            }
-            clock.pause(Duration::from_millis(50));
+            self.config.clock.pause(PAUSE);
         }
     }
 
@@ -103,6 +96,7 @@ impl Store for SqliteStore {
             return Err(StoreError::ReadOnly);
         }
         let mut new = Put::new(key, entry, body, now, self.config.compress);
+        let _trying = self.owed.tries();
         let put = self.write(
             |transaction| self.put_in_file(transaction, &mut new, Lack::IsMended),
             |memory| memory.put(key, entry, body, now),
@@ -142,11 +136,13 @@ impl Store for SqliteStore {
     }
 
     fn remove(&self, key: &Key, id: i64) -> Result<(), StoreError> {
+        let _trying = self.owed.tries();
         self.write(|transaction| Self::remove_from_file(transaction, key, id), |memory| memory.remove(key, id))
             .inspect_err(|_| self.owed.key(key, self.config.clock.now()))
     }
 
     fn invalidate(&self, resources: &[String]) -> Result<u64, StoreError> {
+        let _trying = self.owed.tries();
         self.write(
             |transaction| {
                 written::note(transaction, resources, self.config.clock.now())?;
@@ -200,20 +196,33 @@ impl Store for SqliteStore {
     }
 
     fn close(&self) {
-        self.settle_at_last();
-        self.write_uses();
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if let State::Open(database) = &*state {
-            // Others were still at work meanwhile, and may owe.
-            if !self.owed.is_empty() {
-                let now = self.config.clock.now();
-                let settled = database.write(self, |transaction| self.owed.settle(transaction, now));
-                self.owed.settled(settled.unwrap_or_default());
+        /// So many times the usual wait for the lock.
+        const PATIENCE: u32 = 5;
+        const MOMENT: Duration = Duration::from_millis(1);
+        let clock = &self.config.clock;
+        let until = clock.monotonic().saturating_add(self.config.busy_timeout.saturating_mul(PATIENCE));
+        loop {
+            self.settle_until(until);
+            self.write_uses();
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let is_open = matches!(*state, State::Open(_));
+            if is_open && !self.owed.is_settled() && clock.monotonic() < until {
+                // Others are still at work, and may owe.
+                drop(state);
+                clock.pause(MOMENT);
+                continue;
             }
-            database.leases.release_all(&self.path);
-            database.close();
+            if is_open && !self.owed.is_empty() {
+                let path = self.path.display();
+                tracing::warn!(%path, "the cache file stayed locked: what is out of date in it could not be removed");
+            }
+            if let State::Open(database) = &*state {
+                database.leases.release_all(&self.path);
+                database.close();
+            }
+            *state = State::Closed;
+            return;
         }
-        *state = State::Closed;
     }
 }
 
