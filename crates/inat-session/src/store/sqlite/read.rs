@@ -16,9 +16,9 @@ use crate::cache::Key;
 use crate::store::tiered::{Loaded, Version};
 use crate::store::{StoreError, Stored, frame, record, variant};
 
-const HIT: &str = "SELECT id, revision, used, meta, data, slot, stored FROM entry WHERE slot BETWEEN ?1 AND ?2";
+const HIT: &str = "SELECT id, revision, used, meta, data, slot, stored, more FROM entry WHERE slot BETWEEN ?1 AND ?2";
 const BODY: &str = "SELECT data FROM body WHERE id = ?1";
-const VERSIONS: &str = "SELECT id, revision FROM entry WHERE slot BETWEEN ?1 AND ?2";
+const VERSIONS: &str = "SELECT id, revision, slot, more FROM entry WHERE slot BETWEEN ?1 AND ?2";
 /// Larger bodies are read when they are asked for.
 const COMES_ALONG: i64 = 4 << 20;
 
@@ -76,6 +76,9 @@ impl SqliteStore {
             }
             *much_used |= !self.config.read_only && self.uses.mark(first, id, used, now);
             found.push(Loaded { stored, version: Version { id, revision }, used });
+            if row.get::<_, i64>(5)? == first && is_alone(row.get_ref(7)?) {
+                break;
+            }
         }
         if found.len() > 1 {
             found.sort_by_key(|loaded| variant::recency(&loaded.stored));
@@ -109,6 +112,9 @@ impl SqliteStore {
             let mut versions = Vec::new();
             while let Some(row) = rows.next()? {
                 versions.push(Version { id: row.get(0)?, revision: row.get(1)? });
+                if row.get::<_, i64>(2)? == first && is_alone(row.get_ref(3)?) {
+                    break;
+                }
             }
             Ok(versions)
         };
@@ -177,6 +183,11 @@ fn memory_variants(memory: &super::MemoryStore, key: &Key, now: Timestamp) -> Re
     let stored = crate::store::Store::variants(memory, key, now)?;
     let loaded = |stored: Stored| Loaded { version: Version { id: stored.id, revision: 0 }, used: 0, stored };
     Ok(stored.into_iter().map(loaded).collect())
+}
+
+/// What `more` says in the first row of a key.
+fn is_alone(more: ValueRef<'_>) -> bool {
+    more == ValueRef::Integer(0)
 }
 
 /// A body, as far as it comes along with its metadata.

@@ -8,6 +8,9 @@ CREATE TABLE entry (
     id       INTEGER NOT NULL,
     -- Counts the times the metadata was replaced (after a 304) while the body stayed.
     revision INTEGER NOT NULL,
+    -- In the first row of a key: whether there may be others. A row is most of a page, and most keys have one: who reads it need
+    -- not look at the next row to see where the range ends.
+    more     INTEGER NOT NULL,
     -- Minutes since the epoch.
     used     INTEGER NOT NULL,
     -- Bytes of metadata and body as stored.

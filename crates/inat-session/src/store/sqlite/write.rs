@@ -78,6 +78,12 @@ impl SqliteStore {
         if let Some(id) = replaced {
             delete(transaction, slot, id)?;
         }
+        let has_others = neighbours.iter().any(|row| row.slot != slot);
+        if has_others {
+            transaction
+                .prepare_cached("UPDATE entry SET more = 1 WHERE slot = ?1 AND more = 0")?
+                .execute([slots(key).0])?;
+        }
         let id = next_id(transaction, now)?;
         let meta = record::encode(key, entry, *len, id);
         let stored = (frame.len() + meta.len()) as u64;
@@ -89,8 +95,8 @@ impl SqliteStore {
         }
         transaction
             .prepare_cached(
-                "INSERT INTO entry (slot, id, revision, used, stored, dead, resource, meta, data) \
-                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO entry (slot, id, revision, more, used, stored, dead, resource, meta, data) \
+                 VALUES (?1, ?2, 0, ?9, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 slot,
@@ -100,7 +106,8 @@ impl SqliteStore {
                 dead_at(entry).as_micros(),
                 resource(entry),
                 meta,
-                beside
+                beside,
+                has_others
             ])?;
         self.uses.write_some(transaction)?;
         if replaced.is_some() || made_room { tidy(transaction) } else { Ok(()) }
