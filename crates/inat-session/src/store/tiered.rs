@@ -230,6 +230,9 @@ impl<S: Coherent> Store for TieredStore<S> {
     }
 }
 
+/// What the cache's own tables take for a key, and what the allocator loses between bodies of different sizes.
+const AROUND: u64 = 1024;
+
 #[derive(Clone, Debug)]
 struct Weigh;
 
@@ -237,6 +240,6 @@ impl Weighter<Key, Arc<Known>> for Weigh {
     fn weight(&self, _: &Key, known: &Arc<Known>) -> u64 {
         let body = |stored: &Stored| stored.body.as_ref().map_or(0, |body| buffer::taken(body.len())) as u64;
         let one = |stored: &Stored| body(stored) + variant::weight(&stored.entry);
-        known.variants.iter().map(one).sum::<u64>() + 128
+        known.variants.iter().map(one).sum::<u64>() + AROUND
     }
 }

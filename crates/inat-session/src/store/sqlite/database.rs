@@ -1,6 +1,7 @@
 //! The connections of one open file: as many for reading as threads read at once, and one for writing.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ const CHECKPOINT_PAGES: u64 = 8192;
 /// Growing a shorter one anew would cost a sixth of a put.
 const LOG_BYTES: u64 = 40 << 20;
 
+thread_local! {
+    static GLANCES: Cell<u32> = const { Cell::new(0) };
+}
+
 /// An open file.
 #[derive(Debug)]
 pub(super) struct Database {
@@ -40,7 +45,6 @@ pub(super) struct Database {
     writer: parking_lot::Mutex<Option<Writer>>,
     pub(super) leases: Leases,
     pub(super) glance: Glance,
-    glances: AtomicU32,
 }
 
 /// A connection that reads.
@@ -74,7 +78,6 @@ impl Database {
             writer: parking_lot::Mutex::default(),
             leases: Leases::default(),
             glance: Glance::default(),
-            glances: AtomicU32::new(0),
         }
     }
 
@@ -109,8 +112,11 @@ impl Database {
 
     /// Whether one has glanced at the index so often that it is time to ask SQLite whatever it says: a file that was deleted or
     /// replaced has an index that stays as it is.
-    pub(super) fn has_glanced_enough(&self) -> bool {
-        self.glances.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1
+    pub(super) fn has_glanced_enough() -> bool {
+        // Each thread counts for itself: one number for all would go to and fro between the processors.
+        let glances = GLANCES.get().wrapping_add(1);
+        GLANCES.set(glances);
+        glances.is_multiple_of(LOOK_EVERY)
     }
 
     /// Writes in a transaction. May wait for others, and for the disk.

@@ -7,7 +7,8 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The first of the header's two copies. A commit writes it last, so that it is old until the commit can be seen.
 const LEN: usize = 48;
@@ -30,31 +31,29 @@ pub(super) enum Glimpse {
 }
 
 /// The index of one database, and what it said when it was learned.
+///
+/// Without a lock: readers on several processors would send it to and fro between them at every hit. What two learn at once may
+/// stand there as a mixture; that is nothing any header says, so the next who looks learns anew.
 #[derive(Debug, Default)]
-pub(super) struct Glance(RwLock<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    index: Option<Arc<File>>,
-    header: Option<Header>,
+pub(super) struct Glance {
+    index: OnceLock<Arc<File>>,
+    /// All zero at first, which no valid header is.
+    learned: [AtomicU64; LEN / 8],
 }
 
 impl Glance {
     /// Looks at the header.
     pub(super) fn look(&self) -> Glimpse {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        match known.index.as_ref().and_then(|index| index::read(index)) {
-            None => Glimpse::Nothing,
-            header if header == known.header => Glimpse::Same,
-            Some(header) => Glimpse::Changed(header),
-        }
+        let Some(header) = self.index.get().and_then(|index| index::read(index)) else { return Glimpse::Nothing };
+        let is_known =
+            self.learned.iter().zip(words(&header)).all(|(known, word)| known.load(Ordering::Acquire) == word);
+        if is_known { Glimpse::Same } else { Glimpse::Changed(header) }
     }
 
     /// How many bytes the file has after the last commit, the log included. `None` where the header does not know: of a log that
     /// is empty, as when the file was just opened, it says nothing.
     pub(super) fn size_of_file(&self) -> Option<u64> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let header = index::read(known.index.as_deref()?)?;
+        let header = index::read(self.index.get()?)?;
         let page = match u16::from_ne_bytes(*header[PAGE..].first_chunk()?) {
             // 65536 does not fit.
             1 => 1 << 16,
@@ -66,16 +65,23 @@ impl Glance {
 
     /// Whoever finds the header like this again may take for true what is read from now on.
     pub(super) fn learn(&self, header: Header) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).header = Some(header);
+        for (known, word) in self.learned.iter().zip(words(&header)) {
+            known.store(word, Ordering::Release);
+        }
     }
 
     /// Opens the index, if it can be. A connection to `database` is open, and has read from it.
     pub(super) fn open(&self, database: &Path) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.index.is_none() {
-            known.index = index::of(database);
+        if self.index.get().is_none()
+            && let Some(index) = index::of(database)
+        {
+            let _ = self.index.set(index);
         }
     }
+}
+
+fn words(header: &Header) -> impl Iterator<Item = u64> {
+    header.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word))
 }
 
 /// The index, where this system shows a file that others have mapped as they see it.
@@ -222,7 +228,7 @@ mod tests {
         let (one, two) = (Glance::default(), Glance::default());
         one.open(&path);
         two.open(&path);
-        let index = |glance: &Glance| glance.0.read().unwrap().index.clone().unwrap();
+        let index = |glance: &Glance| glance.index.get().unwrap().clone();
         assert!(Arc::ptr_eq(&index(&one), &index(&two)));
         drop((one, two));
         let is_open = || {

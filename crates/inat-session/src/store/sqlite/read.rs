@@ -130,7 +130,7 @@ impl SqliteStore {
             return Ok(None);
         }
         let pulse = |database: &Database| {
-            let has_glanced_enough = database.has_glanced_enough();
+            let has_glanced_enough = Database::has_glanced_enough();
             match database.glance.look() {
                 Glimpse::Same if !has_glanced_enough => return Ok(Some(self.epoch.load(Ordering::Acquire))),
                 Glimpse::Changed(header) if !has_glanced_enough => {
