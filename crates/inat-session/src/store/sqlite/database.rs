@@ -1,8 +1,8 @@
 //! The connections of one open file: as many for reading as threads read at once, and one for writing.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -13,14 +13,13 @@ use super::fault::Fault;
 use super::glance::Glance;
 use super::leases::Leases;
 use super::open;
+use super::readers::{Reader, Readers};
 use super::transaction::Transaction;
 use super::{Config, SqliteStore};
 
 /// So long a write that should be done at once waits for those before it. Each takes a tenth of this, and moving the thread's
 /// other tasks to another one takes as long.
 const MOMENT: Duration = Duration::from_millis(1);
-/// Reading connections kept for the next reader.
-const IDLE: usize = 16;
 /// Reads of one connection after which it looks whether the file was deleted or replaced. Every write looks.
 const LOOK_EVERY: u32 = 1024;
 /// The log is written back into the file beyond this many pages: 32 MiB. Writing back waits for the disk, and the longer the
@@ -41,19 +40,10 @@ pub(super) struct Database {
     pub(super) serial: u64,
     /// Which file it was at that time.
     pub(super) inode: Option<Inode>,
-    readers: Mutex<Vec<Reader>>,
+    readers: Readers,
     writer: parking_lot::Mutex<Option<Writer>>,
     pub(super) leases: Leases,
     pub(super) glance: Glance,
-}
-
-/// A connection that reads.
-#[derive(Debug)]
-pub(super) struct Reader {
-    pub(super) conn: Connection,
-    /// What `PRAGMA data_version` said last. Only to be compared with what the same connection says.
-    pub(super) version: i64,
-    reads: u32,
 }
 
 /// The connection that writes.
@@ -70,11 +60,10 @@ struct Writer {
 
 impl Database {
     pub(super) fn new(conn: Connection, serial: u64, inode: Option<Inode>) -> Self {
-        let reader = Reader { conn, version: -1, reads: 0 };
         Self {
             serial,
             inode,
-            readers: Mutex::new(vec![reader]),
+            readers: Readers::new(Reader::new(conn)),
             writer: parking_lot::Mutex::default(),
             leases: Leases::default(),
             glance: Glance::default(),
@@ -87,25 +76,24 @@ impl Database {
         store: &SqliteStore,
         work: impl FnOnce(&mut Reader) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let idle = lock(&self.readers).pop();
-        let mut reader = match idle {
+        let mut reader = match self.readers.take() {
             Some(reader) => reader,
-            None => Reader { conn: self.reading(store)?, version: -1, reads: 0 },
+            None => Reader::new(self.reading(store)?),
         };
-        reader.reads = reader.reads.wrapping_add(1);
-        if reader.reads % LOOK_EVERY == 0 && has_moved(&reader.conn) {
+        if reader.is_every(LOOK_EVERY) && has_moved(&reader.conn) {
             return Err(Fault::Moved);
         }
         let hurried = store.patience.apply(&reader.conn)?;
+        reader.look_anew(&self.glance, store.config.clock.monotonic())?;
         let done = work(&mut reader);
         if hurried {
             reader.conn.busy_timeout(reading_timeout(&store.config))?;
         }
-        if !matches!(done, Err(Fault::Corrupt(_) | Fault::Moved)) {
-            let mut readers = lock(&self.readers);
-            if readers.len() < IDLE {
-                readers.push(reader);
-            }
+        match &done {
+            Ok(_) => self.readers.give_back(reader),
+            Err(Fault::Corrupt(_) | Fault::Moved) => {}
+            Err(_) if reader.end().is_ok() => self.readers.give_back(reader),
+            Err(_) => {}
         }
         done
     }
@@ -144,7 +132,7 @@ impl Database {
 
     /// Closes everything, after the log was written back as far as readers allow.
     pub(super) fn close(&self) {
-        lock(&self.readers).clear();
+        self.readers.clear();
         // Closing the last connection of all processes writes back the log and removes it; SQLite does it by itself.
         self.writer.lock().take();
     }
@@ -271,8 +259,4 @@ pub(super) fn has_moved(conn: &Connection) -> bool {
 #[cfg(not(unix))]
 pub(super) fn has_moved(_: &Connection) -> bool {
     false
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

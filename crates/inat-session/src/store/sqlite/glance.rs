@@ -44,16 +44,21 @@ pub(super) struct Glance {
 impl Glance {
     /// Looks at the header.
     pub(super) fn look(&self) -> Glimpse {
-        let Some(header) = self.index.get().and_then(|index| index::read(index)) else { return Glimpse::Nothing };
+        let Some(header) = self.header() else { return Glimpse::Nothing };
         let is_known =
             self.learned.iter().zip(words(&header)).all(|(known, word)| known.load(Ordering::Acquire) == word);
         if is_known { Glimpse::Same } else { Glimpse::Changed(header) }
     }
 
+    /// What the header says now.
+    pub(super) fn header(&self) -> Option<Header> {
+        index::read(self.index.get()?)
+    }
+
     /// How many bytes the file has after the last commit, the log included. `None` where the header does not know: of a log that
     /// is empty, as when the file was just opened, it says nothing.
     pub(super) fn size_of_file(&self) -> Option<u64> {
-        let header = index::read(self.index.get()?)?;
+        let header = self.header()?;
         let page = match u16::from_ne_bytes(*header[PAGE..].first_chunk()?) {
             // 65536 does not fit.
             1 => 1 << 16,

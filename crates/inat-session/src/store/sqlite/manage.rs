@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::SqliteStore;
-use super::database::Reader;
 use super::fault::Fault;
 use super::read::{blob, whole};
+use super::readers::Reader;
 use super::transaction::Transaction;
 use super::write::{delete, give_back_some, size};
 use crate::Timestamp;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `open` | make the file, or tell ours from what only looks like it |
 //! | `database` | the connections of one open file |
+//! | `readers` | the connections that read, and what they still see between two reads |
 //! | `read` | the hit path |
 //! | `write` | keeping, replacing, making room |
 //! | `manage` | for people: list, clear, prune, numbers |
@@ -28,6 +29,7 @@ mod open;
 mod owed;
 mod patience;
 mod read;
+mod readers;
 mod store;
 mod transaction;
 mod uses;

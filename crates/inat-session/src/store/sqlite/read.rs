@@ -8,9 +8,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::SqliteStore;
-use super::database::{Database, Reader, has_moved};
+use super::database::{Database, has_moved};
 use super::fault::Fault;
 use super::glance::Glimpse;
+use super::readers::Reader;
 use crate::Timestamp;
 use crate::cache::Key;
 use crate::store::tiered::{Loaded, Version};
