@@ -310,6 +310,23 @@ fn the_bound_holds_for_small_entries_that_several_put_into_one_file() {
     assert!(stats.total_bytes <= BOUND && stats.total_bytes > BOUND * 3 / 4, "{stats:?}");
 }
 
+/// The log is written back when it is an eighth of the bound, and begins again as soon as nobody reads what is in it.
+#[test]
+fn who_reads_all_the_time_does_not_keep_the_log_growing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.db");
+    let config = Config { max_bytes: 4 * BOUND, clock: Clock::manual(), ..Config::default() };
+    let (writer, reader) = (SqliteStore::at(&path, config.clone()), SqliteStore::at(&path, config));
+    for number in 0..4000 {
+        writer.put(&key(number), &numbered(number), &noise(number, 900), NOW).unwrap();
+        for _ in 0..2 {
+            assert!(hit(&reader, &key(number), NOW).is_some(), "what was put is found at once");
+        }
+    }
+    let log = std::fs::metadata(path.with_file_name("cache.db-wal")).unwrap().len();
+    assert!(log < BOUND, "{log}");
+}
+
 /// Programs that start, put one entry and end, as a command does.
 #[test]
 fn the_bound_holds_for_those_who_put_one_entry_and_end() {

@@ -10,7 +10,7 @@ use rusqlite::hooks::Wal;
 
 use super::aside::{Inode, inode};
 use super::fault::Fault;
-use super::glance::Glance;
+use super::glance::{Glance, Header, log_pages};
 use super::leases::Leases;
 use super::open;
 use super::readers::{Reader, Readers};
@@ -80,11 +80,14 @@ impl Database {
             Some(reader) => reader,
             None => Reader::new(self.reading(store)?),
         };
-        if reader.is_every(LOOK_EVERY) && has_moved(&reader.conn) {
-            return Err(Fault::Moved);
+        if reader.is_every(LOOK_EVERY) {
+            if has_moved(&reader.conn) {
+                return Err(Fault::Moved);
+            }
+            self.glance.open(&store.path);
         }
         let hurried = store.patience.apply(&reader.conn)?;
-        reader.look_anew(&self.glance, store.config.clock.monotonic())?;
+        reader.look_anew(|| self.header_of_short_log(store), store.config.clock.monotonic())?;
         let done = work(&mut reader);
         if hurried {
             reader.conn.busy_timeout(reading_timeout(&store.config))?;
@@ -96,6 +99,11 @@ impl Database {
             Err(_) => {}
         }
         done
+    }
+
+    /// The header of the index, while the log is not about to be written back.
+    fn header_of_short_log(&self, store: &SqliteStore) -> Option<Header> {
+        self.glance.header().filter(|header| log_pages(header) < log_bound(&store.config) / 4 * 3)
     }
 
     /// Whether one has glanced at the index so often that it is time to ask SQLite whatever it says: a file that was deleted or
@@ -187,8 +195,7 @@ impl Database {
                 Ok(())
             }))?;
         }
-        let log_bound = CHECKPOINT_PAGES.min(store.config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16);
-        Ok(Writer { conn, log, log_bound, patience: None })
+        Ok(Writer { conn, log, log_bound: log_bound(&store.config), patience: None })
     }
 
     /// One more connection to the same file, not to another that took its place.
@@ -235,6 +242,11 @@ impl Writer {
             }
         }
     }
+}
+
+/// The log is written back beyond this many pages.
+fn log_bound(config: &Config) -> u64 {
+    CHECKPOINT_PAGES.min(config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16)
 }
 
 /// What a connection that only reads needs besides what every one has.

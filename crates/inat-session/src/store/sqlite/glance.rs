@@ -12,8 +12,10 @@ use std::sync::{Arc, OnceLock};
 
 /// The first of the header's two copies. A commit writes it last, so that it is old until the commit can be seen.
 const LEN: usize = 48;
-/// Where it has the size of a page, and the number of pages after the last commit, both in the machine's byte order.
+/// Where it has the size of a page, and how many pages the log and the file have after the last commit, all in the machine's
+/// byte order.
 const PAGE: usize = 14;
+const LOG_PAGES: usize = 16;
 const PAGES: usize = 20;
 
 /// What the header said.
@@ -64,8 +66,7 @@ impl Glance {
             1 => 1 << 16,
             bytes => u64::from(bytes),
         };
-        let pages = u64::from(u32::from_ne_bytes(*header[PAGES..].first_chunk()?));
-        Some(page * pages).filter(|size| *size > 0)
+        Some(page * number(&header, PAGES)).filter(|size| *size > 0)
     }
 
     /// Whoever finds the header like this again may take for true what is read from now on.
@@ -83,6 +84,15 @@ impl Glance {
             let _ = self.index.set(index);
         }
     }
+}
+
+/// How many pages the log has.
+pub(super) fn log_pages(header: &Header) -> u64 {
+    number(header, LOG_PAGES)
+}
+
+fn number(header: &Header, at: usize) -> u64 {
+    header[at..].first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes).into())
 }
 
 fn words(header: &Header) -> impl Iterator<Item = u64> {
@@ -198,7 +208,10 @@ mod tests {
         let glance = Glance::default();
         assert_eq!(glance.size_of_file(), None);
         glance.open(&path);
+        let pages = || log_pages(&glance.header().unwrap());
         for _ in 0..3 {
+            let in_log = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, u32>(1)).unwrap();
+            assert_eq!(pages(), u64::from(in_log));
             assert_eq!(glance.size_of_file().unwrap(), crate::store::sqlite::write::size(&conn).unwrap());
             conn.execute_batch("INSERT INTO t VALUES (randomblob(100000))").unwrap();
         }
