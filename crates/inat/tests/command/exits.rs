@@ -1,6 +1,6 @@
 //! Exit codes say what to do next.
 
-use crate::home::{ENOUGH, Home, Started, finish, sandbox};
+use crate::home::{Home, Started, finish, sandbox};
 
 #[cfg(unix)]
 #[test]
@@ -143,7 +143,7 @@ fn a_signal_is_130_and_leaves_nothing_half_done() {
         let home = Home::new();
         let url = format!("{}/v1/taxa", sandbox.url());
         let waiting = home.start(&["get", &url, "X-Sandbox-Fault:slow=600000", "--timeout", "10m", "-o", "taxa.json"]);
-        assert!(sandbox.wait_for("/v1/taxa", 1, ENOUGH));
+        assert!(sandbox.wait_for("/v1/taxa", 1, crate::home::ENOUGH));
         assert!(home.names().iter().any(|name| name.ends_with(".part")));
         waiting.signal(signal);
         assert_eq!(waiting.end().code, 130, "{signal}");

@@ -4,6 +4,7 @@ use crate::home::{ENOUGH, Home, Started, sandbox};
 
 /// A gateway that ends when the test does.
 struct Gateway {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only signals are sent to it; dropping it ends it"))]
     process: Started,
     url: String,
 }
