@@ -5,7 +5,6 @@
 //! every commit rewrites: a counter, the last frame and its checksum (<https://www.sqlite.org/walformat.html>, §2.1). While
 //! these bytes stay, nothing was committed. The header also has the size of the file. Where there is none, SQLite is asked.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -38,7 +37,7 @@ pub(super) enum Glimpse {
 /// stand there as a mixture; that is nothing any header says, so the next who looks learns anew.
 #[derive(Debug, Default)]
 pub(super) struct Glance {
-    index: OnceLock<Arc<File>>,
+    index: OnceLock<Arc<index::Index>>,
     /// All zero at first, which no valid header is.
     learned: [AtomicU64; LEN / 8],
 }
@@ -103,8 +102,11 @@ fn words(header: &Header) -> impl Iterator<Item = u64> {
 #[cfg(target_os = "linux")]
 mod index {
     use std::fs::File;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::{FileExt, MetadataExt};
     use std::path::Path;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
     use super::{Header, LEN};
     use crate::store::sqlite::aside::{Inode, inode};
@@ -112,49 +114,77 @@ mod index {
 
     /// Where the header says that it is valid.
     const IS_INIT: usize = 12;
+    /// Descriptors of one index.
+    const SEATS: usize = 8;
 
     /// The indexes this process has open besides SQLite. Closing any descriptor of a file drops every lock the process has on it
-    /// (POSIX), SQLite's among them; so one is shared by all, and closed only after the index was deleted.
-    pub(super) static OPEN: Mutex<Vec<(Inode, Arc<File>)>> = Mutex::new(Vec::new());
+    /// (POSIX), SQLite's among them; so each is shared by all, and closed only after the index was deleted.
+    pub(super) static OPEN: Mutex<Vec<(Inode, Arc<Index>)>> = Mutex::new(Vec::new());
 
-    pub(super) fn read(index: &File) -> Option<Header> {
+    /// An open index. Threads that read at the same time do so through different descriptors: the system counts who uses one, and
+    /// the count would go to and fro between the processors.
+    #[derive(Debug)]
+    pub(super) struct Index {
+        first: File,
+        /// `None` where there was no other to be had.
+        others: [OnceLock<Option<File>>; SEATS - 1],
+    }
+
+    impl Index {
+        fn file(&self) -> &File {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            thread_local! {
+                static SEAT: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SEATS;
+            }
+            let other = SEAT.with(|seat| seat.checked_sub(1)).and_then(|seat| {
+                // The file at its path may be another one by now.
+                let again = || File::open(format!("/proc/self/fd/{}", self.first.as_raw_fd())).ok();
+                self.others[seat].get_or_init(again).as_ref()
+            });
+            other.unwrap_or(&self.first)
+        }
+
+        fn is_deleted(&self) -> bool {
+            self.first.metadata().is_ok_and(|file| file.nlink() == 0)
+        }
+    }
+
+    pub(super) fn read(index: &Index) -> Option<Header> {
         let mut header = [0; LEN];
-        std::os::unix::fs::FileExt::read_exact_at(index, &mut header, 0).ok()?;
+        index.file().read_exact_at(&mut header, 0).ok()?;
         (header[IS_INIT] == 1).then_some(header)
     }
 
-    pub(super) fn of(database: &Path) -> Option<Arc<File>> {
+    pub(super) fn of(database: &Path) -> Option<Arc<Index>> {
         let path = beside(database, "-shm");
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(_, file)| !is_deleted(file));
+        open.retain(|(_, index)| !index.is_deleted());
         let wanted = inode(&path)?;
-        if let Some((_, file)) = open.iter().find(|(inode, _)| *inode == wanted) {
-            return Some(file.clone());
+        if let Some((_, index)) = open.iter().find(|(inode, _)| *inode == wanted) {
+            return Some(index.clone());
         }
-        let file = Arc::new(File::open(&path).ok()?);
+        let first = File::open(&path).ok()?;
         // Should it be another one than was wanted, it has to stay open all the same.
-        let inode = file.metadata().map_or(wanted, |file| Inode::of(&file));
-        open.push((inode, file.clone()));
-        Some(file)
-    }
-
-    fn is_deleted(file: &File) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        file.metadata().is_ok_and(|file| file.nlink() == 0)
+        let inode = first.metadata().map_or(wanted, |file| Inode::of(&file));
+        let index = Arc::new(Index { first, others: Default::default() });
+        open.push((inode, index.clone()));
+        Some(index)
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod index {
-    use std::fs::File;
     use std::path::Path;
     use std::sync::Arc;
 
-    pub(super) fn read(_: &File) -> Option<super::Header> {
+    #[derive(Debug)]
+    pub(super) struct Index;
+
+    pub(super) fn read(_: &Index) -> Option<super::Header> {
         None
     }
 
-    pub(super) fn of(_: &Path) -> Option<Arc<File>> {
+    pub(super) fn of(_: &Path) -> Option<Arc<Index>> {
         None
     }
 }
@@ -241,13 +271,18 @@ mod tests {
     }
 
     #[test]
-    fn one_descriptor_serves_all_and_is_never_closed_under_them() {
+    fn one_index_serves_all_and_is_never_closed_under_them() {
         let (_folder, path, conn) = database();
         let (one, two) = (Glance::default(), Glance::default());
         one.open(&path);
         two.open(&path);
         let index = |glance: &Glance| glance.index.get().unwrap().clone();
         assert!(Arc::ptr_eq(&index(&one), &index(&two)));
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| assert_eq!(one.header(), two.header()));
+            }
+        });
         drop((one, two));
         let is_open = || {
             let index = std::fs::metadata(beside(&path, "-shm")).map(|file| Inode::of(&file)).ok();
