@@ -10,7 +10,7 @@ use rusqlite::hooks::Wal;
 
 use super::aside::{Inode, inode};
 use super::fault::Fault;
-use super::glance::{Glance, Header, log_pages};
+use super::glance::Glance;
 use super::leases::Leases;
 use super::open;
 use super::readers::{Reader, Readers};
@@ -81,13 +81,13 @@ impl Database {
             None => Reader::new(self.reading(store)?),
         };
         if reader.is_every(LOOK_EVERY) {
-            if has_moved(&reader.conn) {
+            if self.has_moved(&reader) {
                 return Err(Fault::Moved);
             }
-            self.glance.open(&store.path);
+            self.glance.open(&reader.conn, &store.path);
         }
         let hurried = store.patience.apply(&reader.conn)?;
-        reader.look_anew(|| self.header_of_short_log(store), store.config.clock.monotonic())?;
+        reader.look_anew(|| self.glance.log().filter(|log| !log.is_waited_for()), store.config.clock.monotonic())?;
         let done = work(&mut reader);
         if hurried {
             reader.conn.busy_timeout(reading_timeout(&store.config))?;
@@ -101,9 +101,9 @@ impl Database {
         done
     }
 
-    /// The header of the index, while the log is not about to be written back.
-    fn header_of_short_log(&self, store: &SqliteStore) -> Option<Header> {
-        self.glance.header().filter(|header| log_pages(header) < log_bound(&store.config) / 4 * 3)
+    /// Whether this is no longer the file, or no longer the log, that others use.
+    pub(super) fn has_moved(&self, reader: &Reader) -> bool {
+        has_moved(&reader.conn) || self.glance.is_gone()
     }
 
     /// Whether one has glanced at the index so often that it is time to ask SQLite whatever it says: a file that was deleted or
@@ -169,7 +169,10 @@ impl Database {
             None => writer.insert(self.writing(store)?),
         };
         let done = writer.transact(&self.glance, patience, work);
-        writer.write_back();
+        if !writer.is_quick() {
+            self.readers.let_go();
+            writer.write_back();
+        }
         done
     }
 
@@ -185,7 +188,7 @@ impl Database {
         // the last few entries, which a cache can bear.
         conn.execute_batch(&format!("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {LOG_BYTES}"))?;
         let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-        self.glance.open(&store.path);
+        self.glance.open(&conn, &store.path);
         let log = (mode == "wal").then(Arc::default);
         if let Some(log) = &log {
             let log: Arc<AtomicU64> = Arc::clone(log);
@@ -195,7 +198,8 @@ impl Database {
                 Ok(())
             }))?;
         }
-        Ok(Writer { conn, log, log_bound: log_bound(&store.config), patience: None })
+        let log_bound = CHECKPOINT_PAGES.min(store.config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16);
+        Ok(Writer { conn, log, log_bound, patience: None })
     }
 
     /// One more connection to the same file, not to another that took its place.
@@ -232,21 +236,16 @@ impl Writer {
         self.log.as_ref().is_some_and(|log| log.load(Ordering::Relaxed) < self.log_bound)
     }
 
-    /// Writes the log back into the file when it has grown long, as far as nobody reads what is in it. What cannot be written
+    /// Writes the log back into the file, as far as nobody reads what is in it. What cannot be written
     /// back now is the next one's.
     fn write_back(&self) {
-        if self.log.is_some() && !self.is_quick() {
+        if self.log.is_some() {
             let checkpoint = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             if let Err(error) = checkpoint {
                 tracing::debug!("the log of the cache file is not written back: {error}");
             }
         }
     }
-}
-
-/// The log is written back beyond this many pages.
-fn log_bound(config: &Config) -> u64 {
-    CHECKPOINT_PAGES.min(config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16)
 }
 
 /// What a connection that only reads needs besides what every one has.

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use rusqlite::Connection;
+
 /// The first of the header's two copies. A commit writes it last, so that it is old until the commit can be seen.
 const LEN: usize = 48;
 /// Where it has the size of a page, and how many pages the log and the file have after the last commit, all in the machine's
@@ -16,9 +18,27 @@ const LEN: usize = 48;
 const PAGE: usize = 14;
 const LOG_PAGES: usize = 16;
 const PAGES: usize = 20;
+/// Behind both copies: how many pages of the log were written back.
+const WRITTEN_BACK: usize = 96;
 
 /// What the header said.
 pub(super) type Header = [u8; LEN];
+
+/// What the index says of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Log {
+    header: Header,
+    written_back: u64,
+}
+
+impl Log {
+    /// Whether somebody has begun to write it back, and could not do so to its end because others read in it. Once it is written
+    /// back, whoever begins to read reads past it, and no more keeps it from starting again (<https://www.sqlite.org/walformat.html>,
+    /// §2.3).
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.written_back != 0 && self.written_back != number(&self.header, LOG_PAGES)
+    }
+}
 
 /// What a look at the header shows.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,8 +72,19 @@ impl Glance {
     }
 
     /// What the header says now.
-    pub(super) fn header(&self) -> Option<Header> {
+    fn header(&self) -> Option<Header> {
         index::read(self.index.get()?)
+    }
+
+    /// What the index says of the log now.
+    pub(super) fn log(&self) -> Option<Log> {
+        let start: [u8; WRITTEN_BACK + 4] = index::read(self.index.get()?)?;
+        Some(Log { header: *start.first_chunk()?, written_back: number(&start, WRITTEN_BACK) })
+    }
+
+    /// Whether the index belongs to a log that is no more: it would stay as it is for ever.
+    pub(super) fn is_gone(&self) -> bool {
+        self.index.get().is_some_and(|index| index::is_deleted(index))
     }
 
     /// How many bytes the file has after the last commit, the log included. `None` where the header does not know: of a log that
@@ -75,9 +106,15 @@ impl Glance {
         }
     }
 
-    /// Opens the index, if it can be. A connection to `database` is open, and has read from it.
-    pub(super) fn open(&self, database: &Path) {
+    /// Opens the index of the file that `conn` has read from, if there is one. One that was left beside a file without a log would
+    /// never change.
+    pub(super) fn open(&self, conn: &Connection, database: &Path) {
+        let has_log = || {
+            let mode = conn.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+            mode.is_ok_and(|mode| mode == "wal")
+        };
         if self.index.get().is_none()
+            && has_log()
             && let Some(index) = index::of(database)
         {
             let _ = self.index.set(index);
@@ -85,13 +122,8 @@ impl Glance {
     }
 }
 
-/// How many pages the log has.
-pub(super) fn log_pages(header: &Header) -> u64 {
-    number(header, LOG_PAGES)
-}
-
-fn number(header: &Header, at: usize) -> u64 {
-    header[at..].first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes).into())
+fn number(index: &[u8], at: usize) -> u64 {
+    index[at..].first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes).into())
 }
 
 fn words(header: &Header) -> impl Iterator<Item = u64> {
@@ -108,7 +140,6 @@ mod index {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-    use super::{Header, LEN};
     use crate::store::sqlite::aside::{Inode, inode};
     use crate::store::sqlite::open::beside;
 
@@ -143,22 +174,23 @@ mod index {
             });
             other.unwrap_or(&self.first)
         }
-
-        fn is_deleted(&self) -> bool {
-            self.first.metadata().is_ok_and(|file| file.nlink() == 0)
-        }
     }
 
-    pub(super) fn read(index: &Index) -> Option<Header> {
-        let mut header = [0; LEN];
-        index.file().read_exact_at(&mut header, 0).ok()?;
-        (header[IS_INIT] == 1).then_some(header)
+    /// The first bytes of the index.
+    pub(super) fn read<const N: usize>(index: &Index) -> Option<[u8; N]> {
+        let mut start = [0; N];
+        index.file().read_exact_at(&mut start, 0).ok()?;
+        (start[IS_INIT] == 1).then_some(start)
+    }
+
+    pub(super) fn is_deleted(index: &Index) -> bool {
+        index.first.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
     pub(super) fn of(database: &Path) -> Option<Arc<Index>> {
         let path = beside(database, "-shm");
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(_, index)| !index.is_deleted());
+        open.retain(|(_, index)| !is_deleted(index));
         let wanted = inode(&path)?;
         if let Some((_, index)) = open.iter().find(|(inode, _)| *inode == wanted) {
             return Some(index.clone());
@@ -180,8 +212,12 @@ mod index {
     #[derive(Debug)]
     pub(super) struct Index;
 
-    pub(super) fn read(_: &Index) -> Option<super::Header> {
+    pub(super) fn read<const N: usize>(_: &Index) -> Option<[u8; N]> {
         None
+    }
+
+    pub(super) fn is_deleted(_: &Index) -> bool {
+        false
     }
 
     pub(super) fn of(_: &Path) -> Option<Arc<Index>> {
@@ -192,8 +228,6 @@ mod index {
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
     use crate::store::sqlite::aside::Inode;
     use crate::store::sqlite::open::beside;
@@ -212,7 +246,7 @@ mod tests {
         let other = Connection::open(&path).unwrap();
         let glance = Glance::default();
         assert_eq!(glance.look(), Glimpse::Nothing);
-        glance.open(&path);
+        glance.open(&ours, &path);
         let learn = || match glance.look() {
             Glimpse::Changed(header) => glance.learn(header),
             other => panic!("{other:?}"),
@@ -237,8 +271,8 @@ mod tests {
         let (_folder, path, conn) = database();
         let glance = Glance::default();
         assert_eq!(glance.size_of_file(), None);
-        glance.open(&path);
-        let pages = || log_pages(&glance.header().unwrap());
+        glance.open(&conn, &path);
+        let pages = || number(&glance.header().unwrap(), LOG_PAGES);
         for _ in 0..3 {
             let in_log = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, u32>(1)).unwrap();
             assert_eq!(pages(), u64::from(in_log));
@@ -250,13 +284,13 @@ mod tests {
         let conn = Connection::open(&path).unwrap();
         conn.execute_batch("BEGIN IMMEDIATE").unwrap();
         let glance = Glance::default();
-        glance.open(&path);
+        glance.open(&conn, &path);
         assert_eq!((glance.look() != Glimpse::Nothing, glance.size_of_file()), (true, None));
         let large = beside(&path, "-large");
         let conn = Connection::open(&large).unwrap();
         conn.execute_batch("PRAGMA page_size = 65536; PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();
         let glance = Glance::default();
-        glance.open(&large);
+        glance.open(&conn, &large);
         assert_eq!(glance.size_of_file().unwrap(), 2 << 16);
     }
 
@@ -264,9 +298,13 @@ mod tests {
     fn a_file_without_a_log_shows_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache.db");
-        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("CREATE TABLE t (x)").unwrap();
+        // As where a copy was put in the place of a file that was in use.
+        let (_folder, other, _conn) = database();
+        std::fs::copy(beside(&other, "-shm"), beside(&path, "-shm")).unwrap();
         let glance = Glance::default();
-        glance.open(&path);
+        glance.open(&conn, &path);
         assert_eq!(glance.look(), Glimpse::Nothing);
     }
 
@@ -274,8 +312,8 @@ mod tests {
     fn one_index_serves_all_and_is_never_closed_under_them() {
         let (_folder, path, conn) = database();
         let (one, two) = (Glance::default(), Glance::default());
-        one.open(&path);
-        two.open(&path);
+        one.open(&conn, &path);
+        two.open(&conn, &path);
         let index = |glance: &Glance| glance.index.get().unwrap().clone();
         assert!(Arc::ptr_eq(&index(&one), &index(&two)));
         std::thread::scope(|scope| {
@@ -291,5 +329,27 @@ mod tests {
         assert!(is_open());
         drop(conn);
         assert!(!beside(&path, "-shm").exists());
+    }
+
+    #[test]
+    fn a_log_is_waited_for_while_somebody_reads_in_what_is_to_be_written_back() {
+        let (_folder, path, conn) = database();
+        let other = Connection::open(&path).unwrap();
+        let glance = Glance::default();
+        glance.open(&conn, &path);
+        let is_waited_for = || glance.log().unwrap().is_waited_for();
+        let read = "SELECT * FROM t";
+        other.execute_batch("BEGIN").unwrap();
+        other.prepare(read).unwrap().exists([]).unwrap();
+        conn.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        assert!(!is_waited_for());
+        conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+        assert!(is_waited_for());
+        other.execute_batch("COMMIT").unwrap();
+        conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+        assert!(!is_waited_for());
+        assert!(!glance.is_gone());
+        drop((conn, other));
+        assert!(glance.is_gone());
     }
 }

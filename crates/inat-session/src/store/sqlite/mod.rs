@@ -259,7 +259,8 @@ impl SqliteStore {
             return Ok(());
         }
         let inode = database.inode;
-        // Closes the connections: a file is not renamed while we have it open.
+        // A file is not renamed while we have it open.
+        database.close();
         *state = State::Unopened;
         match cure {
             Cure::OpenAgain => {}

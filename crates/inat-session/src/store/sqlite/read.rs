@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::SqliteStore;
-use super::database::{Database, has_moved};
+use super::database::Database;
 use super::fault::Fault;
 use super::glance::Glimpse;
 use super::readers::Reader;
@@ -143,12 +143,17 @@ impl SqliteStore {
                 Glimpse::Same | Glimpse::Changed(_) | Glimpse::Nothing => {}
             }
             let pulse = database.read(self, |reader| {
-                if has_glanced_enough && has_moved(&reader.conn) {
-                    return Err(Fault::Moved);
+                if has_glanced_enough {
+                    if database.has_moved(reader) {
+                        return Err(Fault::Moved);
+                    }
+                    // What is held is only as good as what was glanced at.
+                    reader.end()?;
                 }
-                self.ask_for_pulse(reader)
+                let pulse = self.ask_for_pulse(reader)?;
+                database.glance.open(&reader.conn, &self.path);
+                Ok(pulse)
             })?;
-            database.glance.open(&self.path);
             Ok(Some(pulse))
         };
         self.with(pulse, |_| Ok(None))

@@ -2,11 +2,12 @@
 //!
 //! For every read SQLite takes a lock and gives it back: two system calls under a mutex that all threads share, a fifth of a hit
 //! for one thread and more than half for two. A connection that is asked again and again keeps its transaction open in between,
-//! and with it the lock, as long as the header of the index says that nothing was committed since.
+//! and with it the lock, as long as the index says that nothing was committed since.
 //!
 //! While a transaction is open, the log can be written back only as far as that transaction sees, and not started again: it
-//! would grow for ever where some read all the time and others write. So none is held when the log has grown so long that this
-//! is due, none is older than [`HELD`], and where nobody reads any more, a thread that lives as long as there are any ends them.
+//! would grow for ever where some read all the time and others write. So none is held while somebody waits for that
+//! ([`Log::is_waited_for`]), none goes on that is older than [`HELD`], and where nobody reads any more, a thread ends it. Only a process
+//! that is stopped while it reads keeps the log growing until it goes on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
@@ -14,13 +15,15 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::glance::Header;
+use super::glance::Log;
+use crate::Clock;
 
 /// Reading connections kept for the next reader.
 const IDLE: usize = 16;
-/// A connection that was asked within this is being asked again and again.
+/// A connection that is asked so often, each time within so long of the last, is being asked again and again.
+const TIMES: u32 = 8;
 const AGAIN: Duration = Duration::from_millis(1);
-/// So long a transaction is kept open at most while its connection is asked.
+/// Who is asked goes on with a transaction that is at most so old.
 const HELD: Duration = Duration::from_millis(5);
 /// One that nobody asks is ended after one to two of these.
 const TICK: Duration = Duration::from_millis(10);
@@ -32,8 +35,9 @@ pub(super) struct Reader {
     /// What `PRAGMA data_version` said last. Only to be compared with what the same connection says.
     pub(super) version: i64,
     reads: u32,
-    /// When it was asked last.
+    /// When it was asked last, and how often in a row.
     asked: Duration,
+    in_a_row: u32,
     /// Who asked it last.
     thread: Option<ThreadId>,
     held: Option<Held>,
@@ -42,8 +46,8 @@ pub(super) struct Reader {
 /// A transaction that is open between reads.
 #[derive(Debug)]
 struct Held {
-    /// What the index said before it began: what is committed later changes that.
-    header: Header,
+    /// What the index said before it began: what is committed or written back later changes that.
+    log: Log,
     since: Duration,
     /// Whether nobody has asked since the last tick.
     is_idle: bool,
@@ -51,7 +55,7 @@ struct Held {
 
 impl Reader {
     pub(super) fn new(conn: Connection) -> Self {
-        Self { conn, version: -1, reads: 0, asked: Duration::ZERO, thread: None, held: None }
+        Self { conn, version: -1, reads: 0, asked: Duration::ZERO, in_a_row: 0, thread: None, held: None }
     }
 
     /// Counts the reads: whether this one is an `n`th.
@@ -60,31 +64,32 @@ impl Reader {
         self.reads.is_multiple_of(n)
     }
 
-    /// To be called before each read: what it sees from now on is all that was committed until now. `header` is that of the
-    /// index, where it can be seen, and where a transaction may be held.
-    pub(super) fn look_anew(&mut self, header: impl FnOnce() -> Option<Header>, now: Duration) -> rusqlite::Result<()> {
-        let is_asked_again = self.reads > 1 && now.saturating_sub(self.asked) < AGAIN;
+    /// To be called before each read: what it sees from now on is all that was committed until now. `log` is what the index says,
+    /// where it can be seen and a transaction may be held.
+    pub(super) fn look_anew(&mut self, log: impl FnOnce() -> Option<Log>, now: Duration) -> rusqlite::Result<()> {
+        let is_soon = now.saturating_sub(self.asked) < AGAIN;
+        self.in_a_row = if is_soon { self.in_a_row.saturating_add(1) } else { 1 };
         self.asked = now;
-        let header = if is_asked_again { header() } else { None };
+        let log = if self.in_a_row > TIMES { log() } else { None };
         if let Some(held) = &mut self.held {
-            if header == Some(held.header) && now.saturating_sub(held.since) < HELD {
+            if log == Some(held.log) && now.saturating_sub(held.since) < HELD {
                 held.is_idle = false;
                 return Ok(());
             }
             self.end()?;
         }
-        if let Some(header) = header {
+        if let Some(log) = log {
             self.conn.prepare_cached("BEGIN")?.execute([])?;
-            self.held = Some(Held { header, since: now, is_idle: false });
+            self.held = Some(Held { log, since: now, is_idle: false });
         }
         Ok(())
     }
 
-    /// Ends the transaction that is kept open, if there is one.
+    /// Ends the transaction that is kept open, if there is one. SQLite itself ends it when it cannot read.
     pub(super) fn end(&mut self) -> rusqlite::Result<()> {
         match self.held.take() {
-            Some(_) => self.conn.prepare_cached("COMMIT")?.execute([]).map(drop),
-            None => Ok(()),
+            Some(_) if !self.conn.is_autocommit() => self.conn.prepare_cached("COMMIT")?.execute([]).map(drop),
+            _ => Ok(()),
         }
     }
 }
@@ -96,22 +101,13 @@ pub(super) struct Readers(Arc<Mutex<Idle>>);
 #[derive(Debug)]
 struct Idle {
     readers: Vec<Reader>,
-    watch: Watch,
-}
-
-/// The thread that ends what is held and not used.
-#[derive(Debug, PartialEq, Eq)]
-enum Watch {
-    None,
-    /// It is there, and whether anything that is held was given back since its last tick.
-    Kept {
-        is_needed: bool,
-    },
+    /// Where a thread ends what is held and not used: whether it was given any since its last tick.
+    watch: Option<bool>,
 }
 
 impl Readers {
     pub(super) fn new(first: Reader) -> Self {
-        Self(Arc::new(Mutex::new(Idle { readers: vec![first], watch: Watch::None })))
+        Self(Arc::new(Mutex::new(Idle { readers: vec![first], watch: None })))
     }
 
     /// The one this thread used last, else the one that was used last. What a connection has allocated lies in the heap of the
@@ -133,14 +129,20 @@ impl Readers {
             return;
         }
         if reader.held.is_some() {
-            let is_watched = idle.watch != Watch::None || watch(&self.0);
-            if is_watched {
-                idle.watch = Watch::Kept { is_needed: true };
+            if idle.watch.is_some() || watch(&self.0) {
+                idle.watch = Some(true);
             } else if reader.end().is_err() {
                 return;
+            } else {
+                reader.in_a_row = 0;
             }
         }
         idle.readers.push(reader);
+    }
+
+    /// Ends what is held and not being used: somebody waits for it.
+    pub(super) fn let_go(&self) {
+        lock(&self.0).readers.retain_mut(|reader| reader.end().is_ok());
     }
 
     /// Closes them all.
@@ -160,8 +162,8 @@ impl Idle {
             }
             _ => reader.end().is_ok(),
         });
-        let goes_on = self.watch == Watch::Kept { is_needed: true };
-        self.watch = if goes_on { Watch::Kept { is_needed: false } } else { Watch::None };
+        let goes_on = self.watch == Some(true);
+        self.watch = goes_on.then_some(false);
         goes_on
     }
 }
@@ -169,17 +171,12 @@ impl Idle {
 /// Starts the thread that watches. `false` where the system gives none.
 fn watch(idle: &Arc<Mutex<Idle>>) -> bool {
     let idle = Arc::downgrade(idle);
-    let watch = move || {
-        loop {
-            // Not the session's clock: others really wait for what is held here.
-            std::thread::sleep(TICK);
-            let Some(idle) = idle.upgrade() else { return };
-            if !lock(&idle).tick() {
-                return;
-            }
-        }
+    let tick = move || {
+        // Not the session's clock: others really wait for what is held here.
+        Clock::system().pause(TICK);
+        idle.upgrade().is_some_and(|idle| lock(&idle).tick())
     };
-    std::thread::Builder::new().name("inat-readers".to_owned()).spawn(watch).is_ok()
+    std::thread::Builder::new().name("inat-readers".to_owned()).spawn(move || while tick() {}).is_ok()
 }
 
 fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
@@ -207,7 +204,7 @@ mod tests {
         let conn = Connection::open(&path).unwrap();
         conn.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
         let glance = Glance::default();
-        glance.open(&path);
+        glance.open(&conn, &path);
         Shared { _dir: dir, path, _conn: conn, glance }
     }
 
@@ -220,17 +217,23 @@ mod tests {
 
         /// How many rows `reader` sees at a time.
         fn read(&self, reader: &mut Reader, now: Duration) -> i64 {
-            reader.is_every(1024);
-            reader.look_anew(|| self.glance.header(), now).unwrap();
+            let log = || self.glance.log().filter(|log| !log.is_waited_for());
+            reader.look_anew(log, now).unwrap();
             reader.conn.query_row("SELECT COUNT(*) FROM t", [], |row| row.get(0)).unwrap()
         }
 
         /// A reader that holds its transaction.
         fn held(&self) -> Reader {
             let mut reader = Reader::new(self.connect());
-            self.read(&mut reader, Duration::ZERO);
-            self.read(&mut reader, Duration::ZERO);
+            self.hold(&mut reader);
             reader
+        }
+
+        fn hold(&self, reader: &mut Reader) {
+            for _ in 0..=TIMES {
+                self.read(reader, Duration::ZERO);
+            }
+            assert!(is_held(reader));
         }
     }
 
@@ -245,30 +248,31 @@ mod tests {
     }
 
     #[test]
-    fn only_who_is_asked_again_at_once_holds_and_not_for_long() {
+    fn only_who_is_asked_again_and_again_holds_and_not_for_long() {
         let file = shared();
         let mut reader = Reader::new(file.connect());
-        let (at, moment) = (Duration::from_secs(7), Duration::from_micros(10));
-        for (now, holds) in [
-            (at, false),
-            (at + AGAIN, false),
-            (at + AGAIN + moment, true),
-            (at + AGAIN * 2, true),
-            (at + AGAIN * 4, false),
-        ] {
-            file.read(&mut reader, now);
-            assert_eq!(is_held(&reader), holds, "{now:?}");
+        let (at, soon) = (Duration::from_secs(7), AGAIN / 2);
+        for time in 0..100 {
+            file.read(&mut reader, at + AGAIN * time);
+            assert!(!is_held(&reader));
         }
         let mut now = at * 2;
-        file.read(&mut reader, now);
-        file.read(&mut reader, now);
-        let since = |reader: &Reader| reader.held.as_ref().unwrap().since;
-        while now < at * 2 + HELD {
-            assert_eq!(since(&reader), at * 2);
-            now += AGAIN / 2;
+        for time in 1..TIMES + 4 {
             file.read(&mut reader, now);
+            assert_eq!(is_held(&reader), time > TIMES, "{time}");
+            now += soon;
         }
+        let since = |reader: &Reader| reader.held.as_ref().unwrap().since;
+        let begun = since(&reader);
+        while now < begun + HELD {
+            file.read(&mut reader, now);
+            assert_eq!(since(&reader), begun);
+            now += soon;
+        }
+        file.read(&mut reader, now);
         assert_eq!(since(&reader), now);
+        file.read(&mut reader, now + AGAIN);
+        assert!(!is_held(&reader));
     }
 
     #[test]
@@ -276,46 +280,79 @@ mod tests {
         let file = shared();
         let (mut reader, other) = (file.held(), file.connect());
         for rows in 2..50 {
-            assert!(is_held(&reader));
             other.execute_batch("INSERT INTO t VALUES (2)").unwrap();
-            if rows % 10 == 0 {
-                // The log starts again.
+            if rows % 7 == 0 {
+                // Nobody may be reading in the log, and then it starts again.
                 reader.end().unwrap();
                 assert!(can_empty_the_log(&other));
             }
             assert_eq!(file.read(&mut reader, Duration::ZERO), rows);
+            if rows % 5 == 0 {
+                // Who begins after this reads past the log, which may start again under him.
+                other.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+                assert_eq!(file.read(&mut reader, Duration::ZERO), rows);
+            }
+            assert!(is_held(&reader));
         }
     }
 
     #[test]
-    fn where_the_index_cannot_be_seen_or_the_log_is_long_nothing_is_held() {
+    fn nothing_is_held_while_somebody_waits_for_it() {
+        let file = shared();
+        let (mut reader, other) = (file.held(), file.connect());
+        other.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        assert!(!can_empty_the_log(&other));
+        file.read(&mut reader, Duration::ZERO);
+        assert!(!is_held(&reader));
+        assert!(can_empty_the_log(&other));
+        file.read(&mut reader, Duration::ZERO);
+        assert!(is_held(&reader));
+    }
+
+    #[test]
+    fn where_the_index_cannot_be_seen_nothing_is_held() {
         let file = shared();
         let mut reader = file.held();
         for _ in 0..5 {
-            reader.is_every(1024);
             reader.look_anew(|| None, Duration::ZERO).unwrap();
             assert!(!is_held(&reader));
         }
     }
 
     #[test]
-    fn what_nobody_uses_is_ended_at_the_second_tick() {
+    fn a_transaction_that_failed_is_over() {
         let file = shared();
-        let mut idle = Idle { readers: vec![file.held(), file.held()], watch: Watch::Kept { is_needed: true } };
-        assert!(idle.tick());
-        file.read(&mut idle.readers[1], Duration::ZERO);
-        let other = file.connect();
-        assert!(!can_empty_the_log(&other));
-        assert!(!idle.tick());
-        assert_eq!(idle.readers.iter().map(is_held).collect::<Vec<_>>(), [false, true]);
-        idle.tick();
-        idle.tick();
-        assert!(can_empty_the_log(&other));
-        assert_eq!(idle.watch, Watch::None);
+        let mut reader = file.held();
+        // As SQLite does where it cannot read.
+        reader.conn.execute_batch("ROLLBACK").unwrap();
+        reader.end().unwrap();
+        file.hold(&mut reader);
     }
 
     #[test]
-    fn a_thread_sees_to_it() {
+    fn what_nobody_uses_is_ended_at_the_second_tick() {
+        let file = shared();
+        let readers = Readers::new(Reader::new(file.connect()));
+        // No thread but this one.
+        lock(&readers.0).watch = Some(false);
+        let tick = || lock(&readers.0).tick();
+        readers.give_back(file.held());
+        readers.give_back(file.held());
+        assert!(tick());
+        let mut used = readers.take().unwrap();
+        file.read(&mut used, Duration::ZERO);
+        readers.give_back(used);
+        let held = || lock(&readers.0).readers.iter().filter(|reader| is_held(reader)).count();
+        assert_eq!(held(), 2);
+        assert!(tick());
+        assert_eq!(held(), 1);
+        assert!(!tick());
+        assert_eq!(held(), 0);
+        assert_eq!(lock(&readers.0).watch, None);
+    }
+
+    #[test]
+    fn a_thread_sees_to_it_each_time() {
         let file = shared();
         let readers = Readers::new(file.held());
         let other = file.connect();
@@ -323,11 +360,22 @@ mod tests {
         other.busy_timeout(Duration::from_secs(60)).unwrap();
         for _ in 0..3 {
             let mut reader = readers.take().unwrap();
-            file.read(&mut reader, Duration::ZERO);
-            assert!(is_held(&reader));
+            other.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+            file.hold(&mut reader);
             readers.give_back(reader);
             assert!(can_empty_the_log(&other));
         }
+    }
+
+    #[test]
+    fn they_let_go_where_somebody_waits() {
+        let file = shared();
+        let other = file.connect();
+        let readers = Readers::new(file.held());
+        other.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        readers.let_go();
+        assert!(can_empty_the_log(&other));
+        assert!(readers.take().is_some());
     }
 
     #[test]
