@@ -126,9 +126,16 @@ fn a_process_killed_while_storing_harms_no_other() {
     assert!(!aside.into_iter().any(|file| file.unwrap().file_name().to_string_lossy().contains("corrupt")));
 }
 
-/// Reads what it is asked for, and says what it found.
-fn reader(path: &Path) {
-    let store = open(path);
+/// Reads what it is asked for, and says what it found: from memory, or from a connection that has been asked so often that it keeps
+/// what it sees.
+fn reader(part: &str, path: &Path) {
+    let store = if part == "memory" {
+        open(path)
+    } else {
+        let config = Config { max_bytes: BOUND, clock: Clock::manual(), ..Config::default() };
+        TieredStore::new(SqliteStore::at(path, config), 0)
+    };
+    assert!((0..2000).all(|_| hit(&store, &key(2), NOW).is_some()));
     tell("started");
     while let Some(number) = hear() {
         let found = hit(&store, &key(number.parse().unwrap()), NOW);
@@ -141,8 +148,8 @@ fn reader(path: &Path) {
 
 #[test]
 fn what_another_process_replaced_or_removed_is_never_served() {
-    if let Some((_, path)) = played() {
-        return reader(&path);
+    if let Some((part, path)) = played() {
+        return reader(&part, &path);
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache.db");
@@ -150,13 +157,21 @@ fn what_another_process_replaced_or_removed_is_never_served() {
     let put = |text: &str| store.put(&key(1), &asked_for_now(1), &text.to_owned().into(), NOW).unwrap();
     put("first");
     store.put(&key(2), &numbered(2), &"second".into(), NOW).unwrap();
-    let mut reader = start("what_another_process_replaced_or_removed_is_never_served", "reader", &path);
-    reader.wait_for("started");
+    let mut readers =
+        ["memory", "file"].map(|part| start("what_another_process_replaced_or_removed_is_never_served", part, &path));
+    for reader in &mut readers {
+        reader.wait_for("started");
+    }
+    let mut ask = |number: &str| {
+        let [one, other] = readers.each_mut().map(|reader| ask(reader, number));
+        assert_eq!(one, other);
+        one
+    };
     for round in 0..20 {
-        assert_eq!(ask(&mut reader, "2"), "second", "it stays warm");
+        assert_eq!(ask("2"), "second", "it stays warm");
         put(&format!("round {round}"));
-        assert_eq!(ask(&mut reader, "1"), format!("round {round}"));
-        assert_eq!(ask(&mut reader, "1"), format!("round {round}"));
+        assert_eq!(ask("1"), format!("round {round}"));
+        assert_eq!(ask("1"), format!("round {round}"));
         match round % 4 {
             0 => drop(store.invalidate(&["https://api.inaturalist.org/v1/taxa/1".to_owned()]).unwrap()),
             1 => drop(store.clear(Some("*/taxa/1")).unwrap()),
@@ -166,9 +181,9 @@ fn what_another_process_replaced_or_removed_is_never_served() {
                 store.put(&key(2), &asked_for_now(2), &"second".into(), NOW).unwrap();
             }
         }
-        assert_eq!(ask(&mut reader, "1"), "nothing");
+        assert_eq!(ask("1"), "nothing");
     }
-    reader.ends_well();
+    readers.into_iter().for_each(Actor::ends_well);
 }
 
 /// Takes the lease of key 1 when asked.
