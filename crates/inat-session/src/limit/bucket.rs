@@ -28,17 +28,25 @@ pub(super) fn of(url: &Url, limits: &Limits) -> Bucket {
 
 /// The host, and the port where it is not the usual one.
 fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+        Some(port) => format!("{}:{port}", host(url)),
+        None => host(url).to_owned(),
     }
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_end_matches('.')
 }
 
 /// Whether a list has the host. One without a port means the usual one.
 fn is_one_of(hosts: &[String], url: &Url) -> bool {
-    let authority = authority(url);
-    hosts.iter().any(|known| known.eq_ignore_ascii_case(&authority))
+    let (host, port) = (host(url), url.port());
+    hosts.iter().any(|known| match port {
+        None => known.eq_ignore_ascii_case(host),
+        Some(port) => known.rsplit_once(':').is_some_and(|(known, number)| {
+            known.eq_ignore_ascii_case(host) && number.parse().is_ok_and(|number: u16| number == port)
+        }),
+    })
 }
 
 /// The media hosts' bytes are counted together: the server's rule names no host.
@@ -83,10 +91,13 @@ mod tests {
     /// A mirror of one's own, say.
     #[test]
     fn a_media_host_with_a_port_has_the_rates_of_media_and_its_bytes_count() {
-        let limits = Limits { media_hosts: vec!["Photos.example:8080".to_owned()], ..Limits::default() };
+        let media_hosts = ["Photos.example:8080", "[::1]:8080"].map(str::to_owned).to_vec();
+        let limits = Limits { media_hosts, ..Limits::default() };
         for (url, media) in [
             ("https://photos.example:8080/1", true),
             ("https://photos.example/1", false),
+            ("http://[::1]:8080/1", true),
+            ("http://[::1]/1", false),
             ("https://photos.example:8081/1", false),
         ] {
             let url = Url::parse(url).unwrap();
