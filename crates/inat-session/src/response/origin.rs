@@ -15,7 +15,7 @@ use crate::human::Human;
 pub enum Origin {
     /// The server sent it.
     Network {
-        /// How many requests that took.
+        /// How many requests that took; each redirect that was followed has its own count in [`history`](crate::Response::history).
         attempts: u32,
         /// How long they waited for slots of the budget, redirects that were followed included.
         waited: Duration,
@@ -30,7 +30,7 @@ pub enum Origin {
     /// It was stored, and the server says that it is still good (304).
     #[doc(alias = "revalidated")]
     Revalidated {
-        /// How many requests that took.
+        /// How many requests that took; each redirect that was followed has its own count in [`history`](crate::Response::history).
         attempts: u32,
         /// How long they waited for slots of the budget, redirects that were followed included.
         waited: Duration,
