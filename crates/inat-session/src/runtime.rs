@@ -25,8 +25,8 @@ fn handle() -> Result<&'static Handle, Error> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime.handle());
     }
-    // One thread, beside those that wait for files: two wake each other for every request, which costs a third of its processor
-    // time, and are of use only to who asks for thousands a second.
+    // One thread, beside those that wait for files: two wake each other for every request, which costs more processor time than it
+    // saves, and are of use only to who asks for thousands a second.
     let runtime =
         Builder::new_multi_thread().worker_threads(1).thread_name("inat-session").enable_all().build().map_err(
             |error| Error::new(Stage::Transport, Kind::Internal(format!("no threads for the network: {error}"))),

@@ -166,17 +166,17 @@ impl Session {
 
     /// Waits for writes under way, for bodies that are being stored or whose bytes count, and for work in the background; at most ten
     /// seconds, then they are ended. Then it closes the files. Whoever holds an answer that is still arriving and does not read it
-    /// makes it wait. Requests sent later fail with
-    /// [`Kind::Closed`], and so do those that wait for a slot of the budget, which they hand back. Clones are closed too. A
-    /// session that is dropped closes its files without waiting.
+    /// makes it wait. Requests sent later fail with [`Kind::Closed`], and so do those that wait for a slot of the budget, which they
+    /// hand back. Clones are closed too. A session that is dropped closes its files without waiting.
     pub async fn close(&self) {
         self.core.close().await;
     }
 
     /// The same for a program that is told to end, as by Ctrl-C: requests under way, bodies on their way and work in the background
     /// are ended. Slots of the budget that were waited for are handed back, and bytes that were not read, so that the next program
-    /// has them. Futures of [`Session::send_here`] have to be polled meanwhile, or be dropped before. It takes milliseconds, unless other programs hold the files: a second at most for the budget, and up to ten for
-    /// what is out of date in the cache and could not be removed.
+    /// has them. Futures of [`Session::send_here`] have to be polled meanwhile, or be dropped before. It takes milliseconds, unless
+    /// other programs hold the files: a second at most for the budget, and up to ten for what is out of date in the cache and could
+    /// not be removed.
     pub async fn close_now(&self) {
         self.core.close_now().await;
     }

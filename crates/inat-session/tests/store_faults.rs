@@ -458,6 +458,23 @@ fn a_file_deleted_while_in_use_is_made_again() {
     assert_eq!(hit(&SqliteStore::at(&path, config()), &key(77), NOW).unwrap(), "works");
 }
 
+/// Nobody writes to it any more, so it would say for ever that nothing has changed.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_index_of_the_log_that_is_no_more_is_noticed_by_reading_alone() {
+    let (_folder, path) = folder();
+    filled(&path);
+    let store = SqliteStore::at(&path, config());
+    works(&store);
+    let index = path.with_file_name("cache.db-shm");
+    fs::remove_file(&index).unwrap();
+    for _ in 0..3000 {
+        assert!(hit(&store, &key(1), NOW).is_some());
+    }
+    assert!(index.exists());
+    works(&store);
+}
+
 #[test]
 fn a_file_replaced_while_in_use_is_found_by_reading_alone() {
     let (folder, path) = folder();

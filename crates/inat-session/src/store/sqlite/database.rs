@@ -138,10 +138,9 @@ impl Database {
         writer.transact(&self.glance, Duration::ZERO, work).ok()
     }
 
-    /// Closes everything, after the log was written back as far as readers allow.
+    /// Closes everything. With the last connection of all processes SQLite writes back the log and removes it.
     pub(super) fn close(&self) {
         self.readers.clear();
-        // Closing the last connection of all processes writes back the log and removes it; SQLite does it by itself.
         self.writer.lock().take();
     }
 
@@ -236,8 +235,7 @@ impl Writer {
         self.log.as_ref().is_some_and(|log| log.load(Ordering::Relaxed) < self.log_bound)
     }
 
-    /// Writes the log back into the file, as far as nobody reads what is in it. What cannot be written
-    /// back now is the next one's.
+    /// Writes the log back into the file, as far as nobody reads what is in it. What cannot be written back now is the next one's.
     fn write_back(&self) {
         if self.log.is_some() {
             let checkpoint = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));

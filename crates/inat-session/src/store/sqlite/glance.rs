@@ -114,8 +114,7 @@ impl Glance {
             mode.is_ok_and(|mode| mode == "wal")
         };
         if self.index.get().is_none()
-            && has_log()
-            && let Some(index) = index::of(database)
+            && let Some(index) = index::of(database, has_log)
         {
             let _ = self.index.set(index);
         }
@@ -137,11 +136,11 @@ mod index {
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::{FileExt, MetadataExt};
     use std::path::Path;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
     use crate::store::sqlite::aside::{Inode, inode};
     use crate::store::sqlite::open::beside;
+    use crate::store::sqlite::thread;
 
     /// Where the header says that it is valid.
     const IS_INIT: usize = 12;
@@ -163,11 +162,7 @@ mod index {
 
     impl Index {
         fn file(&self) -> &File {
-            static NEXT: AtomicUsize = AtomicUsize::new(0);
-            thread_local! {
-                static SEAT: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SEATS;
-            }
-            let other = SEAT.with(|seat| seat.checked_sub(1)).and_then(|seat| {
+            let other = (thread::number() % SEATS).checked_sub(1).and_then(|seat| {
                 // The file at its path may be another one by now.
                 let again = || File::open(format!("/proc/self/fd/{}", self.first.as_raw_fd())).ok();
                 self.others[seat].get_or_init(again).as_ref()
@@ -187,11 +182,12 @@ mod index {
         index.first.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
-    pub(super) fn of(database: &Path) -> Option<Arc<Index>> {
+    /// The index of a file; whether that `has_log` is asked only where there may be one.
+    pub(super) fn of(database: &Path, has_log: impl FnOnce() -> bool) -> Option<Arc<Index>> {
         let path = beside(database, "-shm");
+        let wanted = inode(&path).filter(|_| has_log())?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|(_, index)| !is_deleted(index));
-        let wanted = inode(&path)?;
         if let Some((_, index)) = open.iter().find(|(inode, _)| *inode == wanted) {
             return Some(index.clone());
         }
@@ -220,7 +216,7 @@ mod index {
         false
     }
 
-    pub(super) fn of(_: &Path) -> Option<Arc<Index>> {
+    pub(super) fn of(_: &Path, _: impl FnOnce() -> bool) -> Option<Arc<Index>> {
         None
     }
 }

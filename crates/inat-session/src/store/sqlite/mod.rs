@@ -17,6 +17,7 @@
 //! | `patience` | waiting for a lock once, not at every call |
 //! | `glance` | whether anybody has committed since, without asking SQLite |
 //! | `leases` | who fetches what at the moment |
+//! | `thread` | a number for each thread, so that each has to itself what it uses often |
 //! | `fault`, `aside` | what an error means; what is done with a corrupt file |
 
 mod aside;
@@ -31,6 +32,7 @@ mod patience;
 mod read;
 mod readers;
 mod store;
+mod thread;
 mod transaction;
 mod uses;
 mod write;

@@ -1,21 +1,21 @@
 //! The connections that read, and what they still see between two reads.
 //!
-//! For every read SQLite takes a lock and gives it back: two system calls under a mutex that all threads share, a fifth of a hit
-//! for one thread and more than half for two. A connection that is asked again and again keeps its transaction open in between,
-//! and with it the lock, as long as the index says that nothing was committed since.
+//! For every read SQLite takes a lock and gives it back: two system calls under a mutex that all threads share and queue for. A
+//! connection that is asked again and again keeps its transaction open in between, and with it the lock, as long as the index says
+//! that nothing was committed since.
 //!
 //! While a transaction is open, the log can be written back only as far as that transaction sees, and not started again: it
 //! would grow for ever where some read all the time and others write. So none is held while somebody waits for that
-//! ([`Log::is_waited_for`]), none goes on that is older than [`HELD`], and where nobody reads any more, a thread ends it. Only a process
-//! that is stopped while it reads keeps the log growing until it goes on.
+//! ([`Log::is_waited_for`]), none goes on that is older than [`HELD`], and where nobody reads any more, a thread ends it. Only a
+//! process that is stopped while it reads keeps the log growing until it goes on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::glance::Log;
+use super::thread;
 use crate::Clock;
 
 /// Reading connections kept for the next reader.
@@ -39,7 +39,7 @@ pub(super) struct Reader {
     asked: Duration,
     in_a_row: u32,
     /// Who asked it last.
-    thread: Option<ThreadId>,
+    thread: Option<usize>,
     held: Option<Held>,
 }
 
@@ -113,7 +113,7 @@ impl Readers {
     /// The one this thread used last, else the one that was used last. What a connection has allocated lies in the heap of the
     /// thread that used it, and another one's would have to wait for it.
     pub(super) fn take(&self) -> Option<Reader> {
-        let thread = Some(std::thread::current().id());
+        let thread = Some(thread::number());
         let mut idle = lock(&self.0);
         let own = idle.readers.iter().rposition(|reader| reader.thread == thread);
         match own {
@@ -123,7 +123,7 @@ impl Readers {
     }
 
     pub(super) fn give_back(&self, mut reader: Reader) {
-        reader.thread = Some(std::thread::current().id());
+        reader.thread = Some(thread::number());
         let mut idle = lock(&self.0);
         if idle.readers.len() >= IDLE {
             return;
@@ -376,6 +376,18 @@ mod tests {
         readers.let_go();
         assert!(can_empty_the_log(&other));
         assert!(readers.take().is_some());
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_ended() {
+        let file = shared();
+        let readers = Readers::new(file.held());
+        (0..IDLE).for_each(|_| readers.give_back(file.held()));
+        readers.let_go();
+        let other = file.connect();
+        other.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        assert!(can_empty_the_log(&other));
+        assert_eq!(lock(&readers.0).readers.len(), IDLE);
     }
 
     #[test]
