@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use inat_session::cache::{Flags, Part};
+use inat_session::cache::{Flags, Key, Part};
 use inat_session::store::{Config, MemoryStore, SqliteStore, Store, StoreError, TieredStore};
 use inat_session::{Clock, Timestamp};
 use proptest::prelude::*;
-use store_support::{NOW, entry, hit, in_language, json, key, noise, numbered};
+use store_support::{NOW, entry, hit, in_language, json, key, key_of, noise, numbered};
 
 const BOUND: u64 = 4 << 20;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -157,13 +157,19 @@ fn invalidating_a_resource_reaches_all_its_queries_and_nothing_else() {
             "https://api.inaturalist.org/v1/observations/77?a=b",
             "https://www.inaturalist.org/v1/observations",
         ];
-        let fill = || {
-            for (number, url) in (0..).zip(urls) {
-                store.put(&key(number), &entry(url), &"x".into(), NOW).unwrap();
-                store.variants(&key(number), NOW).unwrap();
+        // Keys made from the URL say something about the resource; keys that callers name, or half of them, do not.
+        let keys = |named: fn(u64) -> bool| {
+            let key = |(number, url)| if named(number) { key(number) } else { key_of(url) };
+            (0..).zip(urls).map(key).collect::<Vec<Key>>()
+        };
+        let fill = |keys: &[Key]| {
+            for (key, url) in keys.iter().zip(urls) {
+                store.put(key, &entry(url), &"x".into(), NOW).unwrap();
+                let stored = store.variants(key, NOW).unwrap().remove(0);
+                store.freshen(key, stored.id, &entry(url), NOW).unwrap();
             }
         };
-        let left = || (0..5).filter(|number| hit(store, &key(*number), NOW).is_some()).collect::<Vec<u64>>();
+        let left = |keys: &[Key]| (0..5).filter(|n| hit(store, &keys[*n], NOW).is_some()).collect::<Vec<usize>>();
         let resource = |text: &str| format!("https://api.inaturalist.org/v1/{text}");
         for (wanted, removed, expected) in [
             (vec![resource("observations")], 2, vec![2, 3, 4]),
@@ -173,9 +179,12 @@ fn invalidating_a_resource_reaches_all_its_queries_and_nothing_else() {
             (vec![resource("taxa"), resource("obs")], 0, vec![0, 1, 2, 3, 4]),
             (vec![], 0, vec![0, 1, 2, 3, 4]),
         ] {
-            fill();
-            assert_eq!(store.invalidate(&wanted).unwrap(), removed, "{wanted:?}");
-            assert_eq!(left(), expected, "{wanted:?}");
+            for keys in [keys(|_| true), keys(|_| false), keys(|number| number % 2 == 0)] {
+                store.clear(None).unwrap();
+                fill(&keys);
+                assert_eq!(store.invalidate(&wanted).unwrap(), removed, "{wanted:?}");
+                assert_eq!(left(&keys), expected, "{wanted:?}");
+            }
         }
     });
 }
@@ -324,7 +333,8 @@ fn who_reads_all_the_time_does_not_keep_the_log_growing() {
         }
     }
     let log = std::fs::metadata(path.with_file_name("cache.db-wal")).unwrap().len();
-    assert!(log < BOUND, "{log}");
+    // It is written back beyond half of that, and everything was written to it a dozen times.
+    assert!(log < 2 * BOUND, "{log}");
 }
 
 /// Programs that start, put one entry and end, as a command does.
@@ -383,7 +393,7 @@ fn keys_that_agree_in_their_first_bits_are_told_apart() {
     let twin = |last: u8| {
         let mut bytes = [9; 32];
         bytes[31] = last;
-        inat_session::cache::Key::from_bytes(bytes)
+        Key::from_bytes(bytes)
     };
     with_each(|store, _| {
         store.put(&twin(1), &numbered(1), &"one".into(), NOW).unwrap();

@@ -3,17 +3,23 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, Method};
+use twox_hash::XxHash3_64;
 use url::{Position, Url};
 
 use super::{Asked, Identity, MatchHeaders, Rules};
 use crate::secret;
 
 /// A hash of method, normalised URL, body and identity. Secrets go in and do not come out.
+///
+/// All queries of one path begin with the same bytes, so that a store finds together what a write makes outdated together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub(crate) [u8; 32]);
 
 /// What the bytes under the hash mean; another meaning needs another number.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// How many of the first bytes stand for the resource ([`resource_of`]). Enough to tell most from each other, and all others are
+/// left to tell its queries apart.
+const HEAD: usize = 3;
 
 impl Key {
     /// The key of a request with this body, asked by this identity.
@@ -50,18 +56,42 @@ impl Key {
         }
         parts.add_headers(asked.headers, rules);
         parts.0.push(BODY);
-        if body.is_empty() {
-            return Self(*blake3::hash(&parts.0).as_bytes());
-        }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&parts.0).update(body);
-        Self(*hasher.finalize().as_bytes())
+        let hash = if body.is_empty() {
+            blake3::hash(&parts.0)
+        } else {
+            blake3::Hasher::new().update(&parts.0).update(body).finalize()
+        };
+        Self::headed(Self::head_of(&resource(url)), hash.into())
     }
 
     /// The key of the same request where the server need not prove who it is: what anybody may have said is no answer to those
     /// who want it proved.
     pub(crate) fn unverified(&self) -> Self {
-        Self(blake3::derive_key("inat-session 2026-11 key of an answer whose sender is not verified", &self.0))
+        let hash = blake3::derive_key("inat-session 2026-11 key of an answer whose sender is not verified", &self.0);
+        Self::headed(self.head(), hash)
+    }
+
+    fn headed(head: [u8; HEAD], mut hash: [u8; 32]) -> Self {
+        hash[..HEAD].copy_from_slice(&head);
+        Self(hash)
+    }
+
+    /// The bytes that stand for the resource, if it was made by [`Key::of`].
+    pub(crate) fn head(&self) -> [u8; HEAD] {
+        let [one, two, three, ..] = self.0;
+        [one, two, three]
+    }
+
+    /// How the keys of a resource begin. Resources that begin alike cost time, and nothing else.
+    pub(crate) fn head_of(resource: &str) -> [u8; HEAD] {
+        let [one, two, three, ..] = XxHash3_64::oneshot(resource.as_bytes()).to_be_bytes();
+        [one, two, three]
+    }
+
+    /// The least and the greatest of [`Key::short`] of the keys that begin like those of a resource.
+    pub(crate) fn shorts_of(resource: &str) -> (i64, i64) {
+        let head = Self::head_of(resource);
+        (Self::headed(head, [0; 32]).short(), Self::headed(head, [0xFF; 32]).short())
     }
 
     /// All of it, for a store that keeps keys.
@@ -252,12 +282,21 @@ fn normalise_percent(path: &str, out: &mut Vec<u8>) {
 /// assert_eq!(resource_of(&url), "https://api.inaturalist.org/v1/taxa");
 /// ```
 pub fn resource_of(url: &Url) -> String {
+    resource(url).into_owned()
+}
+
+/// The same. Most URLs begin with it as it is.
+fn resource(url: &Url) -> Cow<'_, str> {
+    let is_plain = url.has_authority() && url[..Position::BeforeHost].ends_with("://") && !url.path().contains('%');
+    if is_plain {
+        return Cow::Borrowed(&url[..Position::AfterPath]);
+    }
     let mut resource = Vec::with_capacity(url.as_str().len());
     resource.extend_from_slice(url.scheme().as_bytes());
     resource.extend_from_slice(b"://");
     resource.extend_from_slice(url[Position::BeforeHost..Position::BeforePath].as_bytes());
     normalise_percent(url.path(), &mut resource);
-    String::from_utf8_lossy(&resource).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&resource).into_owned())
 }
 
 /// The URL as it is kept beside an entry, for people and for patterns: normalised as in the key, secrets masked.
@@ -285,4 +324,53 @@ pub fn effective_method(method: &Method, headers: &HeaderMap) -> Method {
     }
     let named = OVERRIDES.iter().find_map(|name| headers.get(*name));
     named.and_then(|name| Method::from_bytes(name.as_bytes().trim_ascii()).ok()).unwrap_or(Method::POST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Freshness;
+
+    fn key(url: &str, identity: &Identity) -> Key {
+        let (url, headers) = (url.parse().unwrap(), HeaderMap::new());
+        let freshness = Freshness::Normal;
+        let asked = Asked { method: &Method::GET, url: &url, headers: &headers, freshness, lifetime: None };
+        Key::of(&asked, &[], identity, &Rules::default())
+    }
+
+    #[test]
+    fn keys_begin_with_their_resource_and_go_on_with_everything() {
+        let urls = [
+            "https://api.inaturalist.org/v1/taxa",
+            "https://api.inaturalist.org/v1/taxa?q=x",
+            "HTTPS://API.inaturalist.org:443/v1/%74axa?q=y",
+            "https://somebody:secret@api.inaturalist.org/v1/taxa?q=z",
+            "https://api.inaturalist.org/v1/taxa?q=x#top",
+        ];
+        let keys = urls.map(|url| key(url, &Identity::Anonymous));
+        let head = Key::head_of("https://api.inaturalist.org/v1/taxa");
+        assert!(keys.iter().all(|key| key.head() == head && key.unverified().head() == head));
+        for (n, one) in keys.iter().enumerate() {
+            assert!(keys[n + 1..].iter().all(|other| one.short() != other.short()), "{n}");
+            let (least, greatest) = Key::shorts_of("https://api.inaturalist.org/v1/taxa");
+            assert!((least..=greatest).contains(&one.short()) && one.unverified() != *one);
+        }
+        let other = key("https://api.inaturalist.org/v1/taxa/1", &Identity::Anonymous);
+        assert_ne!(other.head(), head);
+    }
+
+    #[test]
+    fn a_resource_is_the_same_whether_it_is_copied_or_not() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8080/a/b?c#d", "http://127.0.0.1:8080/a/b"),
+            ("http://[::1]/", "http://[::1]/"),
+            ("http://u@h/a", "http://h/a"),
+            ("http://u:p@h:1/a?b", "http://h:1/a"),
+            ("http://h/%7ea%2fb", "http://h/~a%2Fb"),
+            ("file:///a/b?c", "file:///a/b"),
+            ("data:text/plain,hello", "data://text/plain,hello"),
+        ] {
+            assert_eq!(resource_of(&url.parse().unwrap()), expected, "{url}");
+        }
+    }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use inat_session::Timestamp;
-use inat_session::cache::{Entry, Flags, Identity, Key, LifetimeSource, Policy, Vary};
+use inat_session::cache::{Asked, Entry, Flags, Identity, Key, LifetimeSource, Policy, Rules, Vary};
 use inat_session::store::Store;
+use inat_session::{Freshness, Timestamp};
 
 pub const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 
@@ -18,6 +18,14 @@ pub fn key(number: u64) -> Key {
     bytes[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
     bytes[24..].copy_from_slice(&number.to_be_bytes());
     Key::from_bytes(bytes)
+}
+
+/// The key of a request for a URL.
+pub fn key_of(url: &str) -> Key {
+    let (url, headers) = (url.parse().unwrap(), HeaderMap::new());
+    let freshness = Freshness::Normal;
+    let asked = Asked { method: &Method::GET, url: &url, headers: &headers, freshness, lifetime: None };
+    Key::of(&asked, &[], &Identity::Anonymous, &Rules::default())
 }
 
 /// An entry that arrived at `NOW` and is fresh for an hour.

@@ -1,6 +1,7 @@
 //! The connections of one open file: as many for reading as threads read at once, and one for writing.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::leases::Leases;
 use super::open;
 use super::readers::{Reader, Readers};
 use super::transaction::Transaction;
+use super::write_back::{Job, WriteBack};
 use super::{Config, SqliteStore};
 
 /// So long a write that should be done at once waits for those before it. Each takes a tenth of this, and moving the thread's
@@ -22,12 +24,9 @@ use super::{Config, SqliteStore};
 const MOMENT: Duration = Duration::from_millis(1);
 /// Reads of one connection after which it looks whether the file was deleted or replaced. Every write looks.
 const LOOK_EVERY: u32 = 1024;
-/// The log is written back into the file beyond this many pages: 32 MiB. Writing back waits for the disk, and the longer the
-/// log, the more often its pages were written to it and need writing back once.
-const CHECKPOINT_PAGES: u64 = 8192;
 /// The log is cut to this many bytes when it starts again: only one that readers kept from starting again in time is longer.
 /// Growing a shorter one anew would cost a sixth of a put.
-const LOG_BYTES: u64 = 40 << 20;
+const LOG_BYTES: u64 = 48 << 20;
 
 thread_local! {
     static GLANCES: Cell<u32> = const { Cell::new(0) };
@@ -41,30 +40,30 @@ pub(super) struct Database {
     /// Which file it was at that time.
     pub(super) inode: Option<Inode>,
     readers: Readers,
-    writer: parking_lot::Mutex<Option<Writer>>,
+    writer: Arc<parking_lot::Mutex<Option<Writer>>>,
+    write_back: WriteBack,
     pub(super) leases: Leases,
     pub(super) glance: Glance,
 }
 
 /// The connection that writes.
 #[derive(Debug)]
-struct Writer {
+pub(super) struct Writer {
     conn: Connection,
     /// Pages in the log after its last commit; `None` where the file has no log, and every commit waits for the disk.
     log: Option<Arc<AtomicU64>>,
-    /// The log is written back beyond this many.
-    log_bound: u64,
     /// How long it waits for others, as SQLite was told last.
     patience: Option<Duration>,
 }
 
 impl Database {
-    pub(super) fn new(conn: Connection, serial: u64, inode: Option<Inode>) -> Self {
+    pub(super) fn new(conn: Connection, serial: u64, inode: Option<Inode>, config: &Config) -> Self {
         Self {
             serial,
             inode,
             readers: Readers::new(Reader::new(conn)),
-            writer: parking_lot::Mutex::default(),
+            writer: Arc::default(),
+            write_back: WriteBack::new(config),
             leases: Leases::default(),
             glance: Glance::default(),
         }
@@ -127,21 +126,51 @@ impl Database {
         if matches!(done, Err(Fault::Locked)) {
             store.patience.lose();
         }
+        let pages = writer.as_ref().map_or(0, Writer::pages);
+        drop(writer);
+        if self.write_back.is_due(pages) && !self.write_back.start(|| self.job(store)) {
+            self.write_back.do_here(&self.job(store));
+        }
+        if self.write_back.is_overdue(pages) {
+            self.write_back.finish();
+        }
         done
     }
 
-    /// The same when that takes microseconds; `None` where somebody else writes for long, or the log has to be written back.
-    /// What goes wrong is told by the next one that may wait.
-    pub(super) fn write_at_once<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Option<T> {
+    /// The same when that takes microseconds; `None` where somebody else writes for long, or the log grows too fast. What goes
+    /// wrong is told by the next one that may wait.
+    pub(super) fn write_at_once<T>(
+        &self,
+        store: &SqliteStore,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
         let mut writer = self.writer.try_lock_for(MOMENT)?;
-        let writer = writer.as_mut().filter(|writer| writer.is_quick())?;
-        writer.transact(&self.glance, Duration::ZERO, work).ok()
+        let writer = writer.as_mut()?;
+        if writer.log.is_none() || self.write_back.is_overdue(writer.pages()) {
+            return None;
+        }
+        let done = writer.transact(&self.glance, Duration::ZERO, work).ok();
+        if self.write_back.is_due(writer.pages()) {
+            self.write_back.start(|| self.job(store));
+        }
+        done
     }
 
     /// Closes everything. With the last connection of all processes SQLite writes back the log and removes it.
     pub(super) fn close(&self) {
+        self.write_back.finish();
         self.readers.clear();
         self.writer.lock().take();
+    }
+
+    fn job(&self, store: &SqliteStore) -> Job {
+        Job {
+            path: store.path.clone(),
+            config: store.config.clone(),
+            inode: self.inode,
+            readers: self.readers.clone(),
+            writer: self.writer.clone(),
+        }
     }
 
     /// Like [`Database::write`], but only if nobody else is writing, neither thread nor process.
@@ -167,12 +196,7 @@ impl Database {
             Some(writer) => writer,
             None => writer.insert(self.writing(store)?),
         };
-        let done = writer.transact(&self.glance, patience, work);
-        if !writer.is_quick() {
-            self.readers.let_go();
-            writer.write_back();
-        }
-        done
+        writer.transact(&self.glance, patience, work)
     }
 
     fn reading(&self, store: &SqliteStore) -> Result<Connection, Fault> {
@@ -197,17 +221,20 @@ impl Database {
                 Ok(())
             }))?;
         }
-        let log_bound = CHECKPOINT_PAGES.min(store.config.max_bytes / 8 / open::PAGE.unsigned_abs()).max(16);
-        Ok(Writer { conn, log, log_bound, patience: None })
+        Ok(Writer { conn, log, patience: None })
     }
 
-    /// One more connection to the same file, not to another that took its place.
     fn connect(&self, store: &SqliteStore) -> Result<Connection, Fault> {
-        if inode(&store.path) != self.inode {
-            return Err(Fault::Moved);
-        }
-        open::connect(&store.path, &store.config)
+        connect(&store.path, &store.config, self.inode)
     }
+}
+
+/// One more connection to the same file, not to another that took its place.
+pub(super) fn connect(path: &Path, config: &Config, wanted: Option<Inode>) -> Result<Connection, Fault> {
+    if inode(path) != wanted {
+        return Err(Fault::Moved);
+    }
+    open::connect(path, config)
 }
 
 impl Writer {
@@ -230,19 +257,9 @@ impl Writer {
         Ok(done)
     }
 
-    /// Whether a commit takes microseconds.
-    fn is_quick(&self) -> bool {
-        self.log.as_ref().is_some_and(|log| log.load(Ordering::Relaxed) < self.log_bound)
-    }
-
-    /// Writes the log back into the file, as far as nobody reads what is in it. What cannot be written back now is the next one's.
-    fn write_back(&self) {
-        if self.log.is_some() {
-            let checkpoint = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-            if let Err(error) = checkpoint {
-                tracing::debug!("the log of the cache file is not written back: {error}");
-            }
-        }
+    /// Pages in the log.
+    fn pages(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.load(Ordering::Relaxed))
     }
 }
 

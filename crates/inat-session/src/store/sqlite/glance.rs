@@ -132,44 +132,15 @@ fn words(header: &Header) -> impl Iterator<Item = u64> {
 /// The index, where this system shows a file that others have mapped as they see it.
 #[cfg(target_os = "linux")]
 mod index {
-    use std::fs::File;
-    use std::os::fd::AsRawFd;
-    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::os::unix::fs::FileExt;
     use std::path::Path;
-    use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+    use std::sync::Arc;
 
-    use crate::store::sqlite::aside::{Inode, inode};
+    pub(super) use crate::store::sqlite::kept::Kept as Index;
     use crate::store::sqlite::open::beside;
-    use crate::store::sqlite::thread;
 
     /// Where the header says that it is valid.
     const IS_INIT: usize = 12;
-    /// Descriptors of one index.
-    const SEATS: usize = 8;
-
-    /// The indexes this process has open besides SQLite. Closing any descriptor of a file drops every lock the process has on it
-    /// (POSIX), SQLite's among them; so each is shared by all, and closed only after the index was deleted.
-    pub(super) static OPEN: Mutex<Vec<(Inode, Arc<Index>)>> = Mutex::new(Vec::new());
-
-    /// An open index. Threads that read at the same time do so through different descriptors: the system counts who uses one, and
-    /// the count would go to and fro between the processors.
-    #[derive(Debug)]
-    pub(super) struct Index {
-        first: File,
-        /// `None` where there was no other to be had.
-        others: [OnceLock<Option<File>>; SEATS - 1],
-    }
-
-    impl Index {
-        fn file(&self) -> &File {
-            let other = (thread::number() % SEATS).checked_sub(1).and_then(|seat| {
-                // The file at its path may be another one by now.
-                let again = || File::open(format!("/proc/self/fd/{}", self.first.as_raw_fd())).ok();
-                self.others[seat].get_or_init(again).as_ref()
-            });
-            other.unwrap_or(&self.first)
-        }
-    }
 
     /// The first bytes of the index.
     pub(super) fn read<const N: usize>(index: &Index) -> Option<[u8; N]> {
@@ -179,24 +150,12 @@ mod index {
     }
 
     pub(super) fn is_deleted(index: &Index) -> bool {
-        index.first.metadata().is_ok_and(|file| file.nlink() == 0)
+        index.is_deleted()
     }
 
     /// The index of a file; whether that `has_log` is asked only where there may be one.
     pub(super) fn of(database: &Path, has_log: impl FnOnce() -> bool) -> Option<Arc<Index>> {
-        let path = beside(database, "-shm");
-        let wanted = inode(&path).filter(|_| has_log())?;
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(_, index)| !is_deleted(index));
-        if let Some((_, index)) = open.iter().find(|(inode, _)| *inode == wanted) {
-            return Some(index.clone());
-        }
-        let first = File::open(&path).ok()?;
-        // Should it be another one than was wanted, it has to stay open all the same.
-        let inode = first.metadata().map_or(wanted, |file| Inode::of(&file));
-        let index = Arc::new(Index { first, others: Default::default() });
-        open.push((inode, index.clone()));
-        Some(index)
+        Index::at(&beside(database, "-shm"), has_log)
     }
 }
 
@@ -320,7 +279,7 @@ mod tests {
         drop((one, two));
         let is_open = || {
             let index = std::fs::metadata(beside(&path, "-shm")).map(|file| Inode::of(&file)).ok();
-            index::OPEN.lock().unwrap().iter().any(|(inode, _)| Some(*inode) == index)
+            crate::store::sqlite::kept::OPEN.lock().unwrap().iter().any(|(inode, _)| Some(*inode) == index)
         };
         assert!(is_open());
         drop(conn);

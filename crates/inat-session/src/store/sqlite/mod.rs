@@ -11,11 +11,13 @@
 //! | `readers` | the connections that read, and what they still see between two reads |
 //! | `read` | the hit path |
 //! | `write` | keeping, replacing, making room |
+//! | `write_back` | the log, written back into the file while others go on writing |
 //! | `manage` | for people: list, clear, prune, numbers |
 //! | `uses` | "last used", collected and written in passing |
 //! | `owed` | removals that could not be written, until they are |
 //! | `patience` | waiting for a lock once, not at every call |
 //! | `glance` | whether anybody has committed since, without asking SQLite |
+//! | `kept` | files kept open beside SQLite, which must not see them closed |
 //! | `leases` | who fetches what at the moment |
 //! | `thread` | a number for each thread, so that each has to itself what it uses often |
 //! | `fault`, `aside` | what an error means; what is done with a corrupt file |
@@ -24,6 +26,8 @@ mod aside;
 mod database;
 mod fault;
 mod glance;
+#[cfg(target_os = "linux")]
+mod kept;
 mod leases;
 mod manage;
 mod open;
@@ -36,6 +40,7 @@ mod thread;
 mod transaction;
 mod uses;
 mod write;
+mod write_back;
 mod written;
 
 use std::path::{Path, PathBuf};
@@ -193,7 +198,7 @@ impl SqliteStore {
         *state = match self.open_or_replace() {
             Ok(Opened::Ready(conn)) => {
                 let serial = self.epoch.fetch_add(1, Ordering::AcqRel);
-                State::Open(Database::new(conn, serial, aside::inode(&self.path)))
+                State::Open(Database::new(conn, serial, aside::inode(&self.path), &self.config))
             }
             Ok(Opened::Refused(why)) => self.in_memory(&why),
             Err(Fault::Locked) => return Err(self.locked()),

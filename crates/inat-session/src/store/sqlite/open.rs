@@ -14,7 +14,7 @@ use super::fault::Fault;
 /// Marks a file as ours (`PRAGMA application_id`): "inat" in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x696e_6174;
 /// The version of the format (`PRAGMA user_version`). A file of an older one is emptied, of a newer one left alone.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 /// The page size of new files. A larger one is no faster to read, but every put writes half a dozen pages, and a packed body
 /// of a few KiB leaves much of its last page empty.
 pub(super) const PAGE: i64 = 4096;

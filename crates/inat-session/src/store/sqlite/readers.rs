@@ -95,7 +95,7 @@ impl Reader {
 }
 
 /// Those that nobody is reading with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Readers(Arc<Mutex<Idle>>);
 
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 -- that looking for victims reads no bodies. Only the smallest stand beside their metadata, on the same page. Other bodies stand
 -- in an ordinary rowid table: in an index b-tree SQLite copies whole records to compare keys.
 CREATE TABLE entry (
-    -- The first 60 bits of the key, then 4 bits to tell variants apart: all variants of a key are one short range.
+    -- The first 60 bits of the key, then 4 bits to tell variants apart: all variants of a key are one short range. Keys begin
+    -- with what stands for the resource (see key.rs), so that all entries of a resource are a range, too.
     slot     INTEGER PRIMARY KEY,
     -- This version of this variant; also the row of its body. Never given twice.
     id       INTEGER NOT NULL,
@@ -17,6 +18,8 @@ CREATE TABLE entry (
     stored   INTEGER NOT NULL,
     -- Microseconds since the epoch from which on it can be of no use.
     dead     INTEGER NOT NULL,
+    -- Whether the key begins with something else, because the caller named it.
+    elsewhere INTEGER NOT NULL,
     -- The URL without query and fragment.
     resource TEXT NOT NULL,
     -- The whole key and everything a hit needs to know, under one checksum: see record.rs.
@@ -26,7 +29,8 @@ CREATE TABLE entry (
 );
 -- Covers eviction, pruning and statistics, which then read no metadata.
 CREATE INDEX entry_by_use ON entry (used, id, stored, dead);
-CREATE INDEX entry_by_resource ON entry (resource);
+-- For the others the order of the table is enough: a page less to write for each.
+CREATE INDEX entry_by_resource ON entry (resource) WHERE elsewhere = 1;
 
 -- Writes of the last minutes: see written.rs.
 CREATE TABLE written (

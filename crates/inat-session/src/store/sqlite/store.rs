@@ -118,7 +118,9 @@ impl Store for SqliteStore {
         match &*state {
             State::Open(database) => {
                 let mut new = Put::new(key, entry, body, now, self.config.compress);
-                database.write_at_once(|transaction| self.put_in_file(transaction, &mut new, Lack::IsForLater)).map(Ok)
+                database
+                    .write_at_once(self, |transaction| self.put_in_file(transaction, &mut new, Lack::IsForLater))
+                    .map(Ok)
             }
             State::Memory(memory) => memory.put_at_once(key, entry, body, now),
             State::Unopened | State::Closed => None,

@@ -1,7 +1,7 @@
 //! Keeping and replacing entries, and making room for them.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::owed::first_id_of;
@@ -24,6 +24,10 @@ const VACUUM_PAGES: u64 = 256;
 const BESIDE: usize = 1280;
 /// Rows marked as used in the future, by a clock that was wrong, would never be the least recently used.
 const FUTURE_MINUTES: i64 = 24 * 60;
+
+/// The entries of a resource: those whose keys begin with it, and those that say whose they are.
+const OF_RESOURCE: &str = "SELECT slot, id FROM entry WHERE slot BETWEEN ?1 AND ?2 AND resource = ?3 AND id <= ?4 AND elsewhere = 0 \
+     UNION ALL SELECT slot, id FROM entry WHERE elsewhere = 1 AND resource = ?3 AND id <= ?4";
 
 /// What to keep.
 pub(super) struct Put<'a> {
@@ -88,6 +92,7 @@ impl SqliteStore {
         let meta = record::encode(key, entry, *len, id);
         let stored = (frame.len() + meta.len()) as u64;
         let made_room = self.make_room(transaction, stored, now, lack)?;
+        let resource = resource(entry);
         let data = frame.seal(id);
         let (beside, apart) = if data.len() <= BESIDE { (Some(data), None) } else { (None, Some(data)) };
         if let Some(data) = apart {
@@ -95,19 +100,20 @@ impl SqliteStore {
         }
         transaction
             .prepare_cached(
-                "INSERT INTO entry (slot, id, revision, more, used, stored, dead, resource, meta, data) \
-                 VALUES (?1, ?2, 0, ?9, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO entry (slot, id, revision, more, used, stored, dead, elsewhere, resource, meta, data) \
+                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 slot,
                 id,
+                has_others,
                 minute(now),
                 stored.cast_signed(),
                 dead_at(entry).as_micros(),
-                resource(entry),
+                is_elsewhere(key, &resource),
+                resource,
                 meta,
-                beside,
-                has_others
+                beside
             ])?;
         self.uses.write_some(transaction)?;
         if replaced.is_some() || made_room { tidy(transaction) } else { Ok(()) }
@@ -172,13 +178,14 @@ impl SqliteStore {
         if record.key != *key {
             return Ok(false);
         }
-        let meta = record::encode(key, entry, record.body_len, id);
+        let (meta, resource) = (record::encode(key, entry, record.body_len, id), resource(entry));
+        let (dead, elsewhere) = (dead_at(entry).as_micros(), is_elsewhere(key, &resource));
         transaction
             .prepare_cached(
-                "UPDATE entry SET revision = revision + 1, used = ?3, dead = ?4, resource = ?5, meta = ?6 \
+                "UPDATE entry SET revision = revision + 1, used = ?3, dead = ?4, elsewhere = ?5, resource = ?6, meta = ?7 \
                  WHERE slot = ?1 AND id = ?2",
             )?
-            .execute(params![slot, id, minute(now), dead_at(entry).as_micros(), resource(entry), meta])?;
+            .execute(params![slot, id, minute(now), dead, elsewhere, resource, meta])?;
         Ok(true)
     }
 
@@ -208,11 +215,12 @@ impl SqliteStore {
         resources: &[String],
         up_to: i64,
     ) -> Result<u64, Fault> {
-        let mut of_resource =
-            transaction.prepare_cached("SELECT slot, id FROM entry WHERE resource = ?1 AND id <= ?2")?;
+        let mut of_resource = transaction.prepare_cached(OF_RESOURCE)?;
         let mut removed = 0;
         for wanted in resources {
-            let rows = of_resource.query_map(params![wanted, up_to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (first, last) = Key::shorts_of(wanted);
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let rows = of_resource.query_map(params![first, last, wanted, up_to], row)?;
             for (slot, id) in rows.collect::<Result<Vec<(i64, i64)>, _>>()? {
                 delete(transaction, slot, id)?;
                 removed += 1;
@@ -220,6 +228,11 @@ impl SqliteStore {
         }
         Ok(removed)
     }
+}
+
+/// Whether an entry is kept apart from others of its resource, under a key that says nothing about it.
+fn is_elsewhere(key: &Key, resource: &str) -> bool {
+    key.head() != Key::head_of(resource)
 }
 
 fn neighbours(transaction: &Transaction<'_>, key: &Key) -> Result<Vec<Neighbour>, Fault> {
@@ -294,4 +307,21 @@ fn tidy(conn: &Connection) -> Result<(), Fault> {
     let free = pragma(conn, "PRAGMA freelist_count")?;
     let is_wasteful = free > VACUUM_PAGES && free > pragma(conn, "PRAGMA page_count")? / 8;
     if is_wasteful { give_back_some(conn, VACUUM_PAGES) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_a_resource_are_found_without_looking_at_others() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(include_str!("schema.sql")).unwrap();
+        let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {OF_RESOURCE}")).unwrap();
+        let steps = plan.query_map(params![0, 1, "", 1], |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+        assert!(steps.iter().all(|step| !step.contains("SCAN")), "{steps:?}");
+        assert!(steps.iter().any(|step| step.contains("entry_by_resource")), "{steps:?}");
+        assert!(steps.iter().any(|step| step.contains("PRIMARY KEY")), "{steps:?}");
+    }
 }
